@@ -1,0 +1,107 @@
+//! Windows that slide over time and space.
+
+/// A window that slides over `[t, h, w]`: of a convolution or a pooling.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Window {
+    /// Size.
+    pub kernel: [usize; 3],
+    /// Step.
+    pub stride: [usize; 3],
+    /// Cells added before the first, along each axis.
+    pub before: [usize; 3],
+    /// Cells added after the last, along each axis.
+    pub after: [usize; 3],
+}
+
+impl Window {
+    /// How many places the window takes along each axis of `input`: `floor((in + before + after - kernel) / stride) + 1`.
+    ///
+    /// `None` where it does not fit once, or has a size or step of zero.
+    pub fn output(&self, input: [usize; 3]) -> Option<[usize; 3]> {
+        self.places(input, |spare, stride| spare / stride)
+    }
+
+    /// As [`Self::output`], but the last place may reach beyond the padded input: `ceil` in place of `floor`.
+    ///
+    /// As in Caffe and PyTorch, a last place that would start beyond the input and the padding before it is left out.
+    pub fn output_ceil(&self, input: [usize; 3]) -> Option<[usize; 3]> {
+        let mut output = self.places(input, usize::div_ceil)?;
+        for axis in 0..3 {
+            if (output[axis] - 1) * self.stride[axis] >= input[axis] + self.before[axis] {
+                output[axis] -= 1;
+            }
+        }
+        Some(output)
+    }
+
+    fn places(&self, input: [usize; 3], steps: fn(usize, usize) -> usize) -> Option<[usize; 3]> {
+        let mut output = [0; 3];
+        for axis in 0..3 {
+            let (kernel, stride) = (self.kernel[axis], self.stride[axis]);
+            let padded = input[axis] + self.before[axis] + self.after[axis];
+            if kernel == 0 || stride == 0 || input[axis] == 0 || padded < kernel {
+                return None;
+            }
+            output[axis] = steps(padded - kernel, stride) + 1;
+        }
+        Some(output)
+    }
+
+    /// Whether every place of the window is one cell of the input.
+    pub(crate) fn is_pointwise(&self) -> bool {
+        self.kernel == [1; 3] && self.stride == [1; 3] && self.before == [0; 3] && self.after == [0; 3]
+    }
+
+    /// Number of cells in the window.
+    pub fn taps(&self) -> usize {
+        self.kernel.iter().product()
+    }
+}
+
+/// The outputs `lo..hi` along one axis for which tap `tap` falls on the input: `out * stride + tap - before` in `0..input`.
+pub(crate) fn valid(tap: usize, stride: usize, before: usize, input: usize, output: usize) -> (usize, usize) {
+    let lo = before.saturating_sub(tap).div_ceil(stride);
+    let hi = (input + before).saturating_sub(tap).div_ceil(stride).min(output);
+    (lo.min(hi), hi)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn axis(kernel: usize, stride: usize, before: usize, after: usize) -> Window {
+        Window { kernel: [kernel; 3], stride: [stride; 3], before: [before; 3], after: [after; 3] }
+    }
+
+    #[test]
+    fn output_of_c3d_pools() {
+        // The last pool of C3D: 7 x 7 becomes 4 x 4 as in Caffe, 3 x 3 with floor.
+        assert_eq!(axis(2, 2, 0, 0).output([2, 7, 7]), Some([1, 3, 3]));
+        assert_eq!(axis(2, 2, 0, 0).output_ceil([2, 7, 7]), Some([1, 4, 4]));
+    }
+
+    #[test]
+    fn output_ceil_has_no_place_in_the_padding_alone() {
+        // PyTorch: max_pool1d(size 5, kernel 2, stride 3, padding 1, ceil) has 2 places, not 3.
+        assert_eq!(axis(2, 3, 1, 1).output_ceil([5; 3]), Some([3; 3].map(|_| 2)));
+    }
+
+    #[test]
+    fn output_refuses_what_does_not_fit() {
+        assert_eq!(axis(3, 1, 0, 0).output([2, 9, 9]), None);
+        assert_eq!(axis(3, 0, 0, 0).output([9; 3]), None);
+    }
+
+    #[test]
+    fn valid_is_what_a_loop_finds() {
+        for (kernel, stride, before, input) in [(3, 1, 1, 5), (2, 3, 0, 8), (7, 2, 3, 6), (5, 4, 2, 3), (3, 2, 2, 1)] {
+            let Some([output, ..]) = axis(kernel, stride, before, kernel).output([input; 3]) else { continue };
+            for tap in 0..kernel {
+                let inside = |o: usize| (before..before + input).contains(&(o * stride + tap));
+                let want: Vec<usize> = (0..output).filter(|&o| inside(o)).collect();
+                let (lo, hi) = valid(tap, stride, before, input, output);
+                assert_eq!((lo..hi).collect::<Vec<_>>(), want, "{kernel} {stride} {before} {input} tap {tap}");
+            }
+        }
+    }
+}
