@@ -35,6 +35,17 @@ pub fn channel_sums(xs: &[f32], [n, c, p]: [usize; 3]) -> Vec<f32> {
     (0..c).into_par_iter().map(sum).collect()
 }
 
+/// The sum of `xs * ys` for each channel of `[N, C, P]`.
+pub fn channel_dots(xs: &[f32], ys: &[f32], [n, c, p]: [usize; 3]) -> Vec<f32> {
+    assert_eq!(xs.len(), n * c * p, "channel products of [{n}, {c}, {p}]");
+    assert_eq!(xs.len(), ys.len(), "channel products: both sides");
+    let sum = |channel: usize| {
+        let planes = (0..n).map(|clip| (clip * c + channel) * p);
+        planes.map(|start| long_dot(&xs[start..start + p], &ys[start..start + p])).sum::<f64>() as f32
+    };
+    (0..c).into_par_iter().map(sum).collect()
+}
+
 /// The sum of `xs`, blocks of it in f32 and their sum in f64.
 pub(crate) fn sum(xs: &[f32]) -> f64 {
     blocks(xs, |lanes, xs| lanes.iter_mut().zip(xs).for_each(|(lane, x)| *lane += x))
@@ -69,6 +80,11 @@ pub(crate) fn dot(xs: &[f32], ys: &[f32]) -> f32 {
     }
     let tail: f32 = x.remainder().iter().zip(y.remainder()).map(|(x, y)| x * y).sum();
     lanes.iter().sum::<f32>() + tail
+}
+
+/// The sum of products of long lines: by blocks, as a sum of thousands would lose digits in f32.
+pub(crate) fn long_dot(xs: &[f32], ys: &[f32]) -> f64 {
+    xs.chunks(4096).zip(ys.chunks(4096)).map(|(xs, ys)| f64::from(dot(xs, ys))).sum()
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use rayon::prelude::*;
 
-use crate::elementwise::{dot, squares, sum};
+use crate::elementwise::{long_dot, squares, sum};
 
 /// Mean and biased variance of each channel.
 pub fn statistics(xs: &[f32], [n, c, p]: [usize; 3]) -> (Vec<f32>, Vec<f32>) {
@@ -57,14 +57,10 @@ pub fn gradient(
         let (mut shift, mut scale) = (0., 0.);
         for clip in 0..n {
             let plane = (clip * c + channel) * p;
-            // By blocks: a sum of products over a long line would lose digits in f32.
-            for start in (0..p).step_by(4096) {
-                let block = plane + start..plane + p.min(start + 4096);
-                let (xs, dys) = (&xs[block.clone()], &dys[block]);
-                let sum = sum(dys);
-                shift += sum;
-                scale += f64::from(dot(xs, dys)) - f64::from(mean[channel]) * sum;
-            }
+            let (xs, dys) = (&xs[plane..plane + p], &dys[plane..plane + p]);
+            let sum = sum(dys);
+            shift += sum;
+            scale += long_dot(xs, dys) - f64::from(mean[channel]) * sum;
         }
         ((scale * f64::from(inverse[channel])) as f32, shift as f32)
     };

@@ -1,0 +1,111 @@
+//! First weights that follow from a seed.
+//!
+//! candle cannot seed its CPU generator, so weights are drawn here. A weight depends on the seed, its own name and its
+//! shape alone: not on the device, nor on what was built before it.
+
+use candle::{DType, Device, Result, Shape, Tensor, Var};
+use candle_nn::init::NormalOrUniform;
+use candle_nn::var_builder::SimpleBackend;
+use candle_nn::{Init, VarBuilder, VarMap};
+use rand::Rng;
+use rand_distr::{Distribution, StandardNormal};
+
+use crate::rng;
+
+struct Seeded {
+    vars: VarMap,
+    seed: u64,
+}
+
+/// A `VarBuilder` that adds variables to `vars`, drawn from `seed`. Variables that `vars` has already keep their value.
+pub fn seeded(vars: &VarMap, seed: u64, dtype: DType, device: &Device) -> VarBuilder<'static> {
+    let backend = Seeded { vars: vars.clone(), seed };
+    VarBuilder::from_backend(Box::new(backend), dtype, device.clone())
+}
+
+impl SimpleBackend for Seeded {
+    fn get(&self, s: Shape, name: &str, init: Init, dtype: DType, dev: &Device) -> Result<Tensor> {
+        if !self.contains_tensor(name) {
+            let tensor = self.vars.get(s.clone(), name, Init::Const(0.), dtype, dev)?;
+            let values = Tensor::from_vec(draw(&s, name, init, self.seed), s.clone(), dev)?;
+            Var::from_tensor(&tensor)?.set(&values.to_dtype(dtype)?)?;
+        }
+        self.vars.get(s, name, Init::Const(0.), dtype, dev)
+    }
+
+    fn get_unchecked(&self, name: &str, _: DType, _: &Device) -> Result<Tensor> {
+        candle::bail!("`{name}`: a weight that is drawn needs a shape")
+    }
+
+    fn contains_tensor(&self, name: &str) -> bool {
+        self.vars.data().lock().is_ok_and(|vars| vars.contains_key(name))
+    }
+}
+
+/// The values of the tensor `name` of `shape`, as `init` says, from `seed`.
+fn draw(shape: &Shape, name: &str, init: Init, seed: u64) -> Vec<f32> {
+    let mut rng = rng::stream(seed, name, 0);
+    let count = shape.elem_count();
+    let mut normal = |mean: f64, deviation: f64| -> Vec<f32> {
+        let value = |z: f32| (mean + deviation * f64::from(z)) as f32;
+        StandardNormal.sample_iter(&mut rng).take(count).map(value).collect()
+    };
+    match init {
+        Init::Const(value) => vec![value as f32; count],
+        Init::Randn { mean, stdev } => normal(mean, stdev),
+        Init::Uniform { lo, up } => uniform(&mut rng, lo, up, count),
+        Init::Kaiming { dist, fan, non_linearity } => {
+            let deviation = non_linearity.gain() / (fan.for_shape(shape) as f64).sqrt();
+            match dist {
+                NormalOrUniform::Normal => normal(0., deviation),
+                NormalOrUniform::Uniform => {
+                    let bound = 3f64.sqrt() * deviation;
+                    uniform(&mut rng, -bound, bound, count)
+                }
+            }
+        }
+    }
+}
+
+fn uniform(rng: &mut impl Rng, lo: f64, up: f64, count: usize) -> Vec<f32> {
+    (0..count).map(|_| (lo + (up - lo) * f64::from(rng.random::<f32>())) as f32).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use candle_nn::init::DEFAULT_KAIMING_NORMAL;
+
+    fn weight(seed: u64, name: &str) -> Result<Vec<f32>> {
+        let vb = seeded(&VarMap::new(), seed, DType::F32, &Device::Cpu);
+        vb.pp("before").get_with_hints(3, "bias", Init::Uniform { lo: -1., up: 1. })?;
+        vb.get_with_hints((32, 16, 3, 3, 3), name, DEFAULT_KAIMING_NORMAL)?.flatten_all()?.to_vec1()
+    }
+
+    #[test]
+    fn seeded_weights_follow_from_seed_and_name() -> Result<()> {
+        let vb = seeded(&VarMap::new(), 1, DType::F32, &Device::Cpu);
+        let alone = vb.get_with_hints((32, 16, 3, 3, 3), "a", DEFAULT_KAIMING_NORMAL)?;
+        assert_eq!(weight(1, "a")?, alone.flatten_all()?.to_vec1::<f32>()?);
+        assert!(weight(1, "a")? != weight(2, "a")? && weight(1, "a")? != weight(1, "b")?);
+        Ok(())
+    }
+
+    #[test]
+    fn kaiming_normal_has_its_deviation() -> Result<()> {
+        let ws = weight(1, "a")?;
+        let square = ws.iter().map(|w| w * w).sum::<f32>() / ws.len() as f32;
+        // 2 / (16 * 27), from 13824 draws: 4 deviations of the estimate are 5 %.
+        assert!((square * 216. - 1.).abs() < 0.05, "{square}");
+        Ok(())
+    }
+
+    #[test]
+    fn seeded_keeps_what_is_there() -> Result<()> {
+        let vars = VarMap::new();
+        let first = seeded(&vars, 1, DType::F32, &Device::Cpu).get_with_hints(4, "a", DEFAULT_KAIMING_NORMAL)?;
+        let again = seeded(&vars, 2, DType::F32, &Device::Cpu).get_with_hints(4, "a", DEFAULT_KAIMING_NORMAL)?;
+        assert_eq!(first.to_vec1::<f32>()?, again.to_vec1::<f32>()?);
+        Ok(())
+    }
+}

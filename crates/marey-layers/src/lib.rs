@@ -1,0 +1,29 @@
+#![doc = include_str!("../README.md")]
+
+pub mod batch_norm;
+pub mod conv3d;
+pub mod dropout;
+pub mod init;
+pub mod linear;
+pub mod lrn;
+pub mod network;
+pub mod pad;
+pub mod pool;
+pub mod relu;
+pub mod rng;
+pub mod sequential_t;
+pub mod trace;
+
+mod ops;
+
+pub use batch_norm::{BatchNorm, BatchNormConfig, batch_norm};
+pub use conv3d::{Conv3d, Conv3dConfig, conv3d, conv3d_no_bias};
+pub use dropout::{Dropout, dropout};
+pub use init::seeded;
+pub use linear::{Linear, linear};
+pub use lrn::LocalResponseNorm;
+pub use network::Network;
+pub use pad::Padding;
+pub use pool::{AvgPool3d, MaxPool3d, Pool3dConfig, global_avg_pool, max_pool2d};
+pub use relu::relu;
+pub use sequential_t::{SequentialT, seq_t};

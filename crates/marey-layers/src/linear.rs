@@ -1,0 +1,35 @@
+//! The fully connected layer.
+
+use candle::{DType, Module, Result, Tensor};
+use candle_nn::VarBuilder;
+
+use crate::trace;
+
+/// candle-nn's [`candle_nn::Linear`], which says what it costs while a network is [traced](crate::trace).
+#[derive(Debug, Clone)]
+pub struct Linear(candle_nn::Linear);
+
+impl Linear {
+    /// Wraps a weight `[D_out, D_in]` and a bias `[D_out]`.
+    pub fn new(weight: Tensor, bias: Option<Tensor>) -> Self {
+        Self(candle_nn::Linear::new(weight, bias))
+    }
+}
+
+impl Module for Linear {
+    /// `[N, D_in]` to `[N, D_out]`.
+    fn forward(&self, xs: &Tensor) -> Result<Tensor> {
+        if !trace::recording() {
+            return self.0.forward(xs);
+        }
+        let (n, _) = xs.dims2()?;
+        let (d_out, d_in) = self.0.weight().dims2()?;
+        trace::count((n * d_out * d_in) as u64);
+        Tensor::zeros((n, d_out), DType::F32, xs.device())
+    }
+}
+
+/// A fully connected layer at `vb`: tensors `weight` `[d_out, d_in]` and `bias` `[d_out]`.
+pub fn linear(d_in: usize, d_out: usize, vb: VarBuilder) -> Result<Linear> {
+    Ok(Linear(candle_nn::linear(d_in, d_out, vb)?))
+}

@@ -1,0 +1,112 @@
+//! Pooling over `[N, C, T, H, W]` and `[N, C, H, W]`.
+
+use std::sync::OnceLock;
+
+use candle::{DType, Module, Result, Tensor, bail};
+use marey_kernels::PoolShape;
+
+use crate::ops::{self, pool::Pool, pool::Reduction};
+use crate::{Padding, trace};
+
+mod composed;
+
+/// Window of a pooling layer, in the order `[t, h, w]`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Pool3dConfig {
+    /// Size of the window.
+    pub kernel: [usize; 3],
+    /// Step of the window.
+    pub stride: [usize; 3],
+    /// Cells added around the input. They never win a maximum.
+    pub padding: Padding,
+    /// Whether the last window may reach beyond the end (Caffe's way) or is left out.
+    pub ceil: bool,
+    /// Whether padding counts in an average, as zeros (PyTorch's default), or not (TensorFlow's way).
+    pub count_padding: bool,
+}
+
+impl Pool3dConfig {
+    /// A window of `kernel` that moves by `stride`, with no padding.
+    pub fn new(kernel: [usize; 3], stride: [usize; 3]) -> Self {
+        Self { kernel, stride, padding: Padding::default(), ceil: false, count_padding: true }
+    }
+
+    fn shape(&self, layer: &str, xs: &Tensor) -> Result<PoolShape> {
+        let [n, c, t, h, w] = *xs.dims() else {
+            bail!("{layer}: expected clips [N, C, T, H, W], got {:?}", xs.dims())
+        };
+        let window = self.padding.window(self.kernel, self.stride, [t, h, w]);
+        let shape = PoolShape { planes: n * c, input: [t, h, w], window, ceil: self.ceil };
+        if shape.output().is_none() {
+            bail!("{layer}: {self:?} does not fit {t}x{h}x{w}, or would see padding alone")
+        }
+        Ok(shape)
+    }
+
+    fn forward(&self, layer: &str, xs: &Tensor, reduction: Reduction) -> Result<Tensor> {
+        let shape = self.shape(layer, xs)?;
+        if trace::recording() {
+            let (n, c, ..) = xs.dims5()?;
+            let [t, h, w] = shape.output().unwrap_or_default();
+            return Tensor::zeros((n, c, t, h, w), DType::F32, xs.device());
+        }
+        if ops::takes(xs) {
+            return xs.contiguous()?.apply_op1(Pool { shape, reduction });
+        }
+        match reduction {
+            Reduction::Max(_) => composed::max(&shape, xs),
+            Reduction::Average { count_padding } => composed::average(&shape, count_padding, xs),
+        }
+    }
+}
+
+/// Max pooling.
+///
+/// Where several cells of a window are equal the gradient goes to the first on the CPU, as in PyTorch, and is shared
+/// between them on other devices.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct MaxPool3d(pub Pool3dConfig);
+
+impl Module for MaxPool3d {
+    /// `[N, C, T, H, W]` to `[N, C, T', H', W']`.
+    fn forward(&self, xs: &Tensor) -> Result<Tensor> {
+        self.0.forward("max_pool3d", xs, Reduction::Max(OnceLock::new()))
+    }
+}
+
+/// Average pooling.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct AvgPool3d(pub Pool3dConfig);
+
+impl Module for AvgPool3d {
+    /// `[N, C, T, H, W]` to `[N, C, T', H', W']`.
+    fn forward(&self, xs: &Tensor) -> Result<Tensor> {
+        self.0.forward("avg_pool3d", xs, Reduction::Average { count_padding: self.0.count_padding })
+    }
+}
+
+/// Max pooling of images: `[N, C, H, W]` to `[N, C, H', W']`. The window's time must be one frame, unpadded.
+pub fn max_pool2d(xs: &Tensor, config: Pool3dConfig) -> Result<Tensor> {
+    in_one_frame(xs, &MaxPool3d(config))
+}
+
+/// Average pooling of images: `[N, C, H, W]` to `[N, C, H', W']`. The window's time must be one frame, unpadded.
+pub fn avg_pool2d(xs: &Tensor, config: Pool3dConfig) -> Result<Tensor> {
+    in_one_frame(xs, &AvgPool3d(config))
+}
+
+fn in_one_frame(xs: &Tensor, pool: &impl Module) -> Result<Tensor> {
+    let [_, _, _, _] = *xs.dims() else { bail!("pool2d: expected images [N, C, H, W], got {:?}", xs.dims()) };
+    pool.forward(&xs.unsqueeze(2)?)?.squeeze(2)
+}
+
+/// The mean over all but the first two axes: `[N, C, ..]` to `[N, C]`.
+pub fn global_avg_pool(xs: &Tensor) -> Result<Tensor> {
+    let flat = xs.flatten_from(2)?;
+    flat.sum(2)? / flat.dim(2)? as f64
+}
+
+/// The maximum over all but the first two axes: `[N, C, ..]` to `[N, C]`.
+pub fn global_max_pool(xs: &Tensor) -> Result<Tensor> {
+    xs.flatten_from(2)?.max(2)
+}

@@ -1,0 +1,68 @@
+//! What a network does to a clip, without doing it.
+//!
+//! While a network is traced its layers hand on zeros of the right shape, so that the shapes and costs of the largest
+//! network are had in no time.
+
+use std::cell::RefCell;
+
+use candle::{Result, Tensor};
+
+/// A stage of a network, as its paper's table would list it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Stage {
+    /// The stage's name in the checkpoint.
+    pub name: String,
+    /// The shape after it.
+    pub shape: Vec<usize>,
+    /// Multiply-adds of its convolutions and linear layers. Padding counts as if it were data.
+    pub multiply_adds: u64,
+}
+
+#[derive(Default)]
+struct Recorder {
+    stages: Vec<Stage>,
+    pending: u64,
+}
+
+thread_local! {
+    static RECORDER: RefCell<Option<Recorder>> = const { RefCell::new(None) };
+}
+
+/// Runs `forward` with layers that compute nothing, and lists the stages it went through.
+///
+/// Multiply-adds after the last named stage are listed as a stage `output`.
+pub fn record(forward: impl FnOnce() -> Result<Tensor>) -> Result<Vec<Stage>> {
+    RECORDER.set(Some(Recorder::default()));
+    let ys = forward();
+    let recorder = RECORDER.take().unwrap_or_default();
+    let ys = ys?;
+    let mut stages = recorder.stages;
+    if recorder.pending > 0 {
+        stages.push(Stage { name: "output".into(), shape: ys.dims().into(), multiply_adds: recorder.pending });
+    }
+    Ok(stages)
+}
+
+/// Says that a network has come to the end of its stage `name`, with `xs`.
+pub fn stage(name: &str, xs: &Tensor) {
+    RECORDER.with_borrow_mut(|recorder| {
+        if let Some(recorder) = recorder {
+            let multiply_adds = std::mem::take(&mut recorder.pending);
+            recorder.stages.push(Stage { name: name.into(), shape: xs.dims().into(), multiply_adds });
+        }
+    });
+}
+
+/// Whether the network on this thread is traced.
+pub(crate) fn recording() -> bool {
+    RECORDER.with_borrow(Option::is_some)
+}
+
+/// Adds to the multiply-adds of the stage that runs.
+pub(crate) fn count(multiply_adds: u64) {
+    RECORDER.with_borrow_mut(|recorder| {
+        if let Some(recorder) = recorder {
+            recorder.pending += multiply_adds;
+        }
+    });
+}
