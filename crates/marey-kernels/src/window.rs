@@ -18,14 +18,14 @@ impl Window {
     ///
     /// `None` where it does not fit once, or has a size or step of zero.
     pub fn output(&self, input: [usize; 3]) -> Option<[usize; 3]> {
-        self.places(input, |spare, stride| spare / stride)
+        self.places(input, |_| 0)
     }
 
     /// As [`Self::output`], but the last place may reach beyond the padded input: `ceil` in place of `floor`.
     ///
     /// As in Caffe and PyTorch, a last place that would start beyond the input and the padding before it is left out.
     pub fn output_ceil(&self, input: [usize; 3]) -> Option<[usize; 3]> {
-        let mut output = self.places(input, usize::div_ceil)?;
+        let mut output = self.places(input, |stride| stride - 1)?;
         for axis in 0..3 {
             if (output[axis] - 1) * self.stride[axis] >= input[axis] + self.before[axis] {
                 output[axis] -= 1;
@@ -34,15 +34,16 @@ impl Window {
         Some(output)
     }
 
-    fn places(&self, input: [usize; 3], steps: fn(usize, usize) -> usize) -> Option<[usize; 3]> {
+    /// The places along each axis if `beyond(stride)` cells more were there.
+    fn places(&self, input: [usize; 3], beyond: fn(usize) -> usize) -> Option<[usize; 3]> {
         let mut output = [0; 3];
         for axis in 0..3 {
             let (kernel, stride) = (self.kernel[axis], self.stride[axis]);
-            let padded = input[axis] + self.before[axis] + self.after[axis];
-            if kernel == 0 || stride == 0 || input[axis] == 0 || padded < kernel {
+            if kernel == 0 || stride == 0 || input[axis] == 0 {
                 return None;
             }
-            output[axis] = steps(padded - kernel, stride) + 1;
+            let padded = input[axis] + self.before[axis] + self.after[axis] + beyond(stride);
+            output[axis] = padded.checked_sub(kernel)? / stride + 1;
         }
         Some(output)
     }
@@ -78,6 +79,13 @@ mod tests {
         // The last pool of C3D: 7 x 7 becomes 4 x 4 as in Caffe, 3 x 3 with floor.
         assert_eq!(axis(2, 2, 0, 0).output([2, 7, 7]), Some([1, 3, 3]));
         assert_eq!(axis(2, 2, 0, 0).output_ceil([2, 7, 7]), Some([1, 4, 4]));
+    }
+
+    #[test]
+    fn output_ceil_of_less_than_a_window() {
+        // As PyTorch: one place, of the one cell there is.
+        assert_eq!(axis(2, 2, 0, 0).output_ceil([1; 3]), Some([1; 3]));
+        assert_eq!(axis(3, 1, 0, 0).output_ceil([1; 3]), None);
     }
 
     #[test]

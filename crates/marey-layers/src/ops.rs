@@ -53,5 +53,5 @@ pub(crate) fn stepped(xs: &Tensor, axis: usize, first: usize, step: usize, count
         return xs.narrow(axis, first, count);
     }
     let cells: Vec<u32> = (0..count).map(|i| (first + i * step) as u32).collect();
-    xs.index_select(&Tensor::new(cells, xs.device())?, axis)
+    xs.contiguous()?.index_select(&Tensor::new(cells, xs.device())?, axis)
 }
