@@ -1,0 +1,231 @@
+//! Fitting a checkpoint to a network: every tensor of both sides is accounted for, exactly once.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+
+use safetensors::Dtype;
+
+use crate::error::Error;
+use crate::strided::elements;
+use crate::tensor::Tensor;
+
+/// A tensor the network wants.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Wanted {
+    /// Its name in the network.
+    pub name: String,
+    /// Its shape in the network.
+    pub shape: Vec<usize>,
+}
+
+/// How a family of checkpoints names and lays out what a network wants.
+///
+/// "Ours" is the network's name of a tensor, "theirs" the checkpoint's.
+#[derive(Clone, Copy, Debug)]
+pub struct Dialect {
+    /// What to call it, such as `flax`.
+    pub name: &'static str,
+    /// Their name of our tensor.
+    pub source: fn(&str) -> String,
+    /// For our tensor and the number of axes theirs has: which of their axes becomes each of ours, as
+    /// [`Tensor::permute`] takes it; `None` where the order is the same.
+    pub permute: fn(&str, usize) -> Option<Vec<usize>>,
+    /// The value all elements of our tensor have where theirs is absent by construction; `None` where it must be there.
+    pub defined: fn(&str) -> Option<f32>,
+    /// Whether their tensor carries nothing a network needs.
+    pub ignored: fn(&str) -> bool,
+    /// Whether axes of length 1 may come and go, as in running means kept as `[1, 1, 1, 1, C]`.
+    pub squeeze: bool,
+}
+
+impl Dialect {
+    /// The network's own names and axes; `num_batches_tracked` of PyTorch's batch norms is ignored.
+    pub const SAME: Self = Self {
+        name: "same",
+        source: |ours| ours.to_owned(),
+        permute: |_, _| None,
+        defined: |_| None,
+        ignored: |theirs| theirs.ends_with("num_batches_tracked"),
+        squeeze: false,
+    };
+}
+
+/// A tensor that is there in another shape.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Mismatch {
+    /// Our name.
+    pub name: String,
+    /// Their name.
+    pub source: String,
+    /// The checkpoint's shape, in our order of axes.
+    pub met: Vec<usize>,
+    /// The network's shape.
+    pub wanted: Vec<usize>,
+}
+
+/// What became of every tensor.
+///
+/// A wanted tensor is in exactly one of `used`, `renamed`, `defined`, `missing`, `mismatched` and `unreadable`; a tensor
+/// of the checkpoint is the source of exactly one of these or is in exactly one of `ignored` and `left_over`.
+/// `transposed`, `reshaped` and `converted` say more about tensors that are in `used` or `renamed`.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Account {
+    /// Taken under the same name.
+    pub used: Vec<String>,
+    /// Taken under another name: theirs, ours.
+    pub renamed: Vec<(String, String)>,
+    /// Absent, and filled with the value that the dialect defines: ours, value.
+    pub defined: Vec<(String, f32)>,
+    /// Wanted, and not there: ours, and theirs that was looked for.
+    pub missing: Vec<(String, String)>,
+    /// There in another shape.
+    pub mismatched: Vec<Mismatch>,
+    /// There with elements that are no real numbers: ours, theirs, their type.
+    pub unreadable: Vec<(String, String, Dtype)>,
+    /// Theirs that carry nothing.
+    pub ignored: Vec<String>,
+    /// Theirs that nothing wants.
+    pub left_over: Vec<String>,
+    /// Ours whose axes were reordered, and the order.
+    pub transposed: Vec<(String, Vec<usize>)>,
+    /// Ours that gained or lost axes of length 1, and the shape before.
+    pub reshaped: Vec<(String, Vec<usize>)>,
+    /// Ours that were rounded or widened to `F32`, and the type before.
+    pub converted: Vec<(String, Dtype)>,
+}
+
+impl Account {
+    /// Whether every wanted tensor has its values.
+    pub fn is_complete(&self) -> bool {
+        self.missing.is_empty() && self.mismatched.is_empty() && self.unreadable.is_empty()
+    }
+}
+
+/// One line: how many tensors met each end, with the first names of those that are wrong or left over.
+impl fmt::Display for Account {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (renamed, taken) = (self.renamed.len(), self.used.len() + self.renamed.len());
+        write!(f, "{taken} taken ({renamed} renamed, {} transposed)", self.transposed.len())?;
+        write!(f, ", {} defined, {} ignored", self.defined.len(), self.ignored.len())?;
+        first(f, "missing", &self.missing, |(ours, theirs)| match ours == theirs {
+            true => ours.clone(),
+            false => format!("{ours} (as {theirs})"),
+        })?;
+        first(f, "of another shape", &self.mismatched, |m| {
+            format!("{}: {:?} instead of {:?}", m.name, m.met, m.wanted)
+        })?;
+        first(f, "not of real numbers", &self.unreadable, |(ours, _, dtype)| {
+            format!("{ours}: {dtype}")
+        })?;
+        first(f, "left over", &self.left_over, String::clone)
+    }
+}
+
+fn first<T>(
+    f: &mut fmt::Formatter<'_>,
+    what: &str,
+    items: &[T],
+    show: impl Fn(&T) -> String,
+) -> fmt::Result {
+    if items.is_empty() {
+        return write!(f, ", 0 {what}");
+    }
+    let shown: Vec<String> = items.iter().take(3).map(show).collect();
+    let more = if items.len() > 3 { ", ..." } else { "" };
+    write!(f, ", {} {what} ({}{more})", items.len(), shown.join("; "))
+}
+
+/// Gives every wanted tensor its values as `F32`, in our shapes and order of axes.
+///
+/// Tensors left over are no error: the account names them. [`Error::Incomplete`] carries the account where a wanted
+/// tensor is missing and not defined, has another shape, or holds no real numbers; [`Error::Tensor`] says where a wanted
+/// name comes twice, where the dialect gives one source to two tensors, or where its order of axes is none.
+pub fn fit(
+    dialect: &Dialect,
+    tensors: &BTreeMap<String, Tensor>,
+    wanted: &[Wanted],
+) -> Result<(BTreeMap<String, Tensor>, Account), Error> {
+    let (mut out, mut account) = (BTreeMap::new(), Account::default());
+    let (mut sources, mut names) = (BTreeMap::new(), BTreeSet::new());
+    for Wanted { name, shape } in wanted {
+        if !names.insert(name) {
+            return Err(Error::Tensor(format!("{name} is wanted twice")));
+        }
+        let source = (dialect.source)(name);
+        let Some(tensor) = tensors.get(&source) else {
+            match (dialect.defined)(name) {
+                Some(value) => {
+                    out.insert(name.clone(), filled(shape, value)?);
+                    account.defined.push((name.clone(), value));
+                }
+                None => account.missing.push((name.clone(), source)),
+            }
+            continue;
+        };
+        if let Some(other) = sources.insert(source.clone(), name) {
+            let dialect = dialect.name;
+            return Err(Error::Tensor(format!(
+                "dialect {dialect}: {source} is the source of both {other} and {name}"
+            )));
+        }
+        let axes = (dialect.permute)(name, tensor.shape.len());
+        let met: Vec<usize> = match &axes {
+            Some(axes) => axes.iter().map(|&a| tensor.shape.get(a).copied().unwrap_or(0)).collect(),
+            None => tensor.shape.clone(),
+        };
+        if met != *shape && !(dialect.squeeze && without_ones(&met).eq(without_ones(shape))) {
+            account.mismatched.push(Mismatch {
+                name: name.clone(),
+                source,
+                met,
+                wanted: shape.clone(),
+            });
+            continue;
+        }
+        let moved = match &axes {
+            Some(axes) => &tensor
+                .permute(axes)
+                .map_err(|e| Error::Tensor(format!("dialect {}: {name}: {e}", dialect.name)))?,
+            None => tensor,
+        };
+        let Some(values) = moved.to_f32() else {
+            account.unreadable.push((name.clone(), source, tensor.dtype));
+            continue;
+        };
+        out.insert(name.clone(), Tensor::from_f32(shape.clone(), values)?);
+        if let Some(axes) = axes.filter(|a| !a.is_sorted()) {
+            account.transposed.push((name.clone(), axes));
+        }
+        if met != *shape {
+            account.reshaped.push((name.clone(), met));
+        }
+        if tensor.dtype != Dtype::F32 {
+            account.converted.push((name.clone(), tensor.dtype));
+        }
+        if source == *name {
+            account.used.push(source);
+        } else {
+            account.renamed.push((source, name.clone()));
+        }
+    }
+    for theirs in tensors.keys().filter(|t| !sources.contains_key(*t)) {
+        let list =
+            if (dialect.ignored)(theirs) { &mut account.ignored } else { &mut account.left_over };
+        list.push(theirs.clone());
+    }
+    if account.is_complete() {
+        Ok((out, account))
+    } else {
+        Err(Error::Incomplete(Box::new(account)))
+    }
+}
+
+fn without_ones(shape: &[usize]) -> impl Iterator<Item = &usize> {
+    shape.iter().filter(|&&d| d != 1)
+}
+
+fn filled(shape: &[usize], value: f32) -> Result<Tensor, Error> {
+    let n =
+        elements(shape).ok_or_else(|| Error::Tensor(format!("{shape:?} has too many elements")))?;
+    Tensor::from_f32(shape.to_vec(), vec![value; n])
+}
