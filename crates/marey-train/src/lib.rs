@@ -1,0 +1,33 @@
+#![doc = include_str!("../README.md")]
+
+pub mod atomic;
+pub mod average;
+pub mod checkpoint;
+pub mod curve;
+pub mod digest;
+pub mod error;
+pub mod evaluate;
+pub mod fit;
+pub mod metrics;
+pub mod objective;
+pub mod parameters;
+pub mod schedule;
+pub mod sgd;
+pub mod state;
+mod update;
+mod vars;
+
+pub use atomic::write_atomically;
+pub use average::Average;
+pub use checkpoint::{Checkpoint, CheckpointConfig, Resumed, latest, resume};
+pub use curve::{Curve, Point};
+pub use digest::digest;
+pub use error::{Error, Result};
+pub use evaluate::{EvaluateConfig, Evaluation, evaluate};
+pub use fit::{FitConfig, Outcome, StepReport, fit};
+pub use metrics::Metrics;
+pub use objective::Objective;
+pub use parameters::{Factors, Parameters};
+pub use schedule::{Decay, Schedule, Warmup};
+pub use sgd::{Sgd, SgdConfig};
+pub use state::TrainState;

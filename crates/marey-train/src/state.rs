@@ -1,0 +1,47 @@
+//! Where a run stands.
+
+use std::collections::BTreeMap;
+
+use candle::Tensor;
+
+use crate::curve::Curve;
+
+/// Where a run stands, beside its variables.
+#[derive(Debug, Clone)]
+pub struct TrainState {
+    pub(crate) step: u64,
+    pub(crate) fingerprint: String,
+    pub(crate) curve: Curve,
+    pub(crate) velocities: BTreeMap<String, Tensor>,
+}
+
+impl TrainState {
+    /// The start of a run.
+    ///
+    /// `fingerprint` says what the run's weights depend on (model, data, batch size, seed,
+    /// learning rates, ..) in any text. It is saved in each checkpoint, and a run with another
+    /// one is not resumed from it.
+    pub fn new(fingerprint: impl Into<String>) -> Self {
+        Self {
+            step: 0,
+            fingerprint: fingerprint.into(),
+            curve: Curve::default(),
+            velocities: BTreeMap::new(),
+        }
+    }
+
+    /// Steps done. The next batch to train on is the run's batch of this number, from 0.
+    pub fn step(&self) -> u64 {
+        self.step
+    }
+
+    /// What was recorded of each step, from the first.
+    pub fn curve(&self) -> &Curve {
+        &self.curve
+    }
+
+    /// What the run's weights depend on.
+    pub fn fingerprint(&self) -> &str {
+        &self.fingerprint
+    }
+}

@@ -1,0 +1,12 @@
+//! Training and evaluation from outside the crate, in one binary.
+
+// clippy's leave for tests does not reach the functions they share.
+#![allow(clippy::unwrap_used)]
+
+mod checkpoint;
+mod evaluate;
+mod fit;
+mod kill;
+mod resume;
+mod sgd;
+mod tiny;

@@ -1,0 +1,78 @@
+//! A run that was stopped and resumed ends with the bits of one that was not.
+
+use std::ops::ControlFlow;
+
+use marey_train::{
+    Checkpoint, CheckpointConfig, FitConfig, Outcome, TrainState, digest, fit, resume,
+};
+
+use crate::tiny::{FINGERPRINT, Tiny, batches, config, run};
+
+const STEPS: u64 = 12;
+
+/// The uninterrupted run's weights, and its losses.
+fn whole() -> (String, Vec<f32>) {
+    let (network, vars) = Tiny::new(4);
+    let first = digest(&vars);
+    let mut state = TrainState::new(FINGERPRINT);
+    let outcome = run(&network, &vars, &config(STEPS), &mut state).unwrap();
+    assert_eq!(outcome, Outcome::Finished);
+    assert_ne!(digest(&vars), first);
+    (digest(&vars), state.curve().iter().map(|point| point.loss).collect())
+}
+
+#[test]
+fn stopped_after_any_step() {
+    let (weights, losses) = whole();
+    assert_eq!(whole().0, weights, "the same run twice");
+    assert_eq!(losses.len() as u64, STEPS);
+    for stop in 1..STEPS {
+        let dir = tempfile::tempdir().unwrap();
+        let checkpoint = CheckpointConfig { dir: dir.path().to_path_buf(), every: 1000, keep: 2 };
+        let config = FitConfig { checkpoint: Some(checkpoint), ..config(STEPS) };
+        let (network, vars) = Tiny::new(4);
+        let mut state = TrainState::new(FINGERPRINT);
+        let outcome = fit(&network, &vars, batches(0), &config, &mut state, &mut |report| {
+            if report.step + 1 == stop { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        });
+        assert_eq!((outcome.unwrap(), state.step()), (Outcome::Stopped, stop));
+
+        let (network, vars) = Tiny::new(4);
+        let mut resumed = resume(dir.path(), &vars, FINGERPRINT).unwrap();
+        assert_eq!((resumed.state.step(), resumed.damaged.len()), (stop, 0));
+        let outcome = run(&network, &vars, &config, &mut resumed.state).unwrap();
+        assert_eq!(outcome, Outcome::Finished);
+        assert_eq!(digest(&vars), weights, "stopped after {stop} steps");
+        let curve = resumed.state.curve();
+        let whole: Vec<f32> = curve.iter().map(|point| point.loss).collect();
+        assert_eq!(whole, losses, "stopped after {stop} steps");
+    }
+}
+
+#[test]
+fn each_part_of_the_state_is_needed() {
+    // Without the velocities and the step, or with another seed, the weights differ: the test
+    // above would notice a part that is not restored.
+    let (weights, _) = whole();
+    let dir = tempfile::tempdir().unwrap();
+    let (network, vars) = Tiny::new(4);
+    let mut state = TrainState::new(FINGERPRINT);
+    let half = FitConfig { steps: 6, ..config(STEPS) };
+    assert_eq!(run(&network, &vars, &half, &mut state).unwrap(), Outcome::Finished);
+    let path = dir.path().join("half.safetensors");
+    marey_train::checkpoint::save(&path, &vars, &state).unwrap();
+
+    let end = |config: &FitConfig, change: &dyn Fn(TrainState) -> TrainState| {
+        let (network, vars) = Tiny::new(4);
+        let state = Checkpoint::read(&path).unwrap().restore(&vars, FINGERPRINT).unwrap();
+        let mut state = change(state);
+        let _ = run(&network, &vars, config, &mut state).unwrap();
+        digest(&vars)
+    };
+    let same = |state| state;
+    assert_eq!(end(&config(STEPS), &same), weights);
+    let other_seed = FitConfig { seed: 8, ..config(STEPS) };
+    assert_ne!(end(&other_seed, &same), weights);
+    // The restored weights with a fresh state: no velocities, and the warm-up once more.
+    assert_ne!(end(&config(STEPS), &|_| TrainState::new(FINGERPRINT)), weights);
+}
