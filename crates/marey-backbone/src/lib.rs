@@ -1,0 +1,13 @@
+#![doc = include_str!("../README.md")]
+
+pub mod cnn_m;
+pub mod inception;
+pub mod inflate;
+pub mod video_resnet;
+
+pub use cnn_m::{CnnM, CnnMConfig};
+pub use inception::{Inception3d, InceptionConfig, UnitFn, UnitSpec};
+pub use inflate::inflate;
+pub use video_resnet::{
+    Block, ConvFn, ConvSpec, Stage, StemFn, StemSpec, VideoResNet, VideoResNetConfig, basic_stem,
+};

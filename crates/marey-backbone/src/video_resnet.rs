@@ -1,0 +1,226 @@
+//! The residual network over clips that R3D, MC, R(2+1)D and CSN share.
+//!
+//! Reference: Tran et al., "A Closer Look at Spatiotemporal Convolutions for Action
+//! Recognition", CVPR 2018, table 1. Weights are named as in torchvision's `VideoResNet`.
+
+use candle::{ModuleT, Result, Tensor};
+use candle_nn::VarBuilder;
+use marey_layers::{
+    BatchNormConfig, Conv3dConfig, Linear, Network, SequentialT, batch_norm, conv3d_no_bias, global_avg_pool,
+    linear, relu, seq_t, trace,
+};
+
+/// What a [`ConvFn`] is asked to build.
+#[derive(Debug, Clone, Copy)]
+pub struct ConvSpec {
+    /// Channels in.
+    pub c_in: usize,
+    /// Channels out.
+    pub c_out: usize,
+    /// Channels between the halves of a factorized convolution.
+    pub c_mid: usize,
+    /// Stride in the order `[t, h, w]`.
+    pub stride: [usize; 3],
+    /// For the batch norms inside the unit.
+    pub bn: BatchNormConfig,
+}
+
+/// Builds the 3 x 3 x 3 convolution of a block, or what stands in its place.
+pub type ConvFn = fn(ConvSpec, VarBuilder) -> Result<SequentialT>;
+
+/// What a [`StemFn`] is asked to build.
+#[derive(Debug, Clone, Copy)]
+pub struct StemSpec {
+    /// Channels of a frame.
+    pub c_in: usize,
+    /// Channels out: 64 in the papers.
+    pub c_out: usize,
+    /// For the batch norms of the stem.
+    pub bn: BatchNormConfig,
+}
+
+/// Builds the first layers: `[N, c_in, T, H, W]` to `[N, c_out, T', H', W']`.
+pub type StemFn = fn(StemSpec, VarBuilder) -> Result<SequentialT>;
+
+/// The two residual blocks of He et al. 2016.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Block {
+    /// Two 3 x 3 x 3 convolutions.
+    Basic,
+    /// 1 x 1 x 1, 3 x 3 x 3, 1 x 1 x 1, and four times the channels.
+    Bottleneck,
+}
+
+impl Block {
+    /// Channels out of a block over its `planes`.
+    pub fn expansion(self) -> usize {
+        match self {
+            Self::Basic => 1,
+            Self::Bottleneck => 4,
+        }
+    }
+}
+
+/// One of the four stages.
+#[derive(Debug, Clone, Copy)]
+pub struct Stage {
+    /// Number of blocks.
+    pub depth: usize,
+    /// Stride of the first block, in the order `[t, h, w]`.
+    pub stride: [usize; 3],
+    /// The convolution.
+    pub conv: ConvFn,
+}
+
+/// A residual network over clips.
+#[derive(Debug, Clone, Copy)]
+pub struct VideoResNetConfig {
+    /// Channels of a frame: 3 for RGB, 2 for flow.
+    pub c_in: usize,
+    /// The first layers.
+    pub stem: StemFn,
+    /// The kind of block.
+    pub block: Block,
+    /// Planes of the first stage, 64 in the papers; each of the others has twice those before it.
+    pub width: usize,
+    /// The stages.
+    pub stages: [Stage; 4],
+    /// Settings of every batch norm.
+    pub bn: BatchNormConfig,
+    /// Number of classes.
+    pub num_classes: usize,
+}
+
+/// A residual network over clips, `[N, C, T, H, W]` to logits `[N, K]`.
+pub struct VideoResNet {
+    stem: SequentialT,
+    stages: Vec<SequentialT>,
+    fc: Linear,
+}
+
+impl VideoResNet {
+    /// Builds the network at `vb`.
+    pub fn new(config: &VideoResNetConfig, vb: VarBuilder) -> Result<Self> {
+        let VideoResNetConfig { c_in, stem, block, width, stages, bn, num_classes } = *config;
+        let stem = stem(StemSpec { c_in, c_out: width, bn }, vb.pp("stem"))?;
+        let mut c_in = width;
+        let mut layers = Vec::with_capacity(4);
+        for (i, stage) in stages.iter().enumerate() {
+            let planes = width << i;
+            let vb = vb.pp(format!("layer{}", i + 1));
+            let mut layer = seq_t();
+            for j in 0..stage.depth {
+                let stride = if j == 0 { stage.stride } else { [1; 3] };
+                layer = layer.add(Residual::new(
+                    block,
+                    stage.conv,
+                    c_in,
+                    planes,
+                    stride,
+                    bn,
+                    vb.pp(j),
+                )?);
+                c_in = planes * block.expansion();
+            }
+            layers.push(layer);
+        }
+        let fc = linear(c_in, num_classes, vb.pp("fc"))?;
+        Ok(Self { stem, stages: layers, fc })
+    }
+}
+
+impl Network for VideoResNet {
+    /// The mean over time and space before the classifier, `[N, 512]` (2048 with bottlenecks).
+    fn features_t(&self, xs: &Tensor, train: bool) -> Result<Tensor> {
+        let mut xs = self.stem.forward_t(xs, train)?;
+        trace::stage("stem", &xs);
+        for (i, stage) in self.stages.iter().enumerate() {
+            xs = stage.forward_t(&xs, train)?;
+            trace::stage(&format!("layer{}", i + 1), &xs);
+        }
+        global_avg_pool(&xs)
+    }
+}
+
+impl ModuleT for VideoResNet {
+    fn forward_t(&self, xs: &Tensor, train: bool) -> Result<Tensor> {
+        let xs = self.features_t(xs, train)?.apply(&self.fc)?;
+        trace::stage("fc", &xs);
+        Ok(xs)
+    }
+}
+
+/// The stem of R3D: one 3 x 7 x 7 convolution that halves the frame.
+pub fn basic_stem(spec: StemSpec, vb: VarBuilder) -> Result<SequentialT> {
+    let StemSpec { c_in, c_out, bn } = spec;
+    let config = Conv3dConfig { stride: [1, 2, 2], padding: [1, 3, 3].into(), ..Default::default() };
+    let conv = conv3d_no_bias(c_in, c_out, [3, 7, 7], config, vb.pp(0))?;
+    Ok(seq_t().add(conv).add(batch_norm(c_out, bn, vb.pp(1))?).add(relu))
+}
+
+/// `relu(shortcut(x) + body(x))`.
+struct Residual {
+    body: SequentialT,
+    shortcut: Option<SequentialT>,
+}
+
+impl Residual {
+    fn new(
+        block: Block,
+        conv: ConvFn,
+        c_in: usize,
+        planes: usize,
+        stride: [usize; 3],
+        bn: BatchNormConfig,
+        vb: VarBuilder,
+    ) -> Result<Self> {
+        let c_out = planes * block.expansion();
+        // As in torchvision, both convolutions of a block take the first one's `c_mid`.
+        let c_mid = (c_in * planes * 27) / (c_in * 9 + 3 * planes);
+        let unit = |c_in, stride, vb: VarBuilder| -> Result<SequentialT> {
+            let spec = ConvSpec { c_in, c_out: planes, c_mid, stride, bn };
+            Ok(seq_t().add(conv(spec, vb.pp(0))?).add(batch_norm(planes, bn, vb.pp(1))?))
+        };
+        let body = match block {
+            Block::Basic => seq_t()
+                .add(unit(c_in, stride, vb.pp("conv1"))?)
+                .add(relu)
+                .add(unit(planes, [1; 3], vb.pp("conv2"))?),
+            Block::Bottleneck => seq_t()
+                .add(pointwise(c_in, planes, [1; 3], bn, vb.pp("conv1"))?)
+                .add(relu)
+                .add(unit(planes, stride, vb.pp("conv2"))?)
+                .add(relu)
+                .add(pointwise(planes, c_out, [1; 3], bn, vb.pp("conv3"))?),
+        };
+        let shortcut = if stride != [1; 3] || c_in != c_out {
+            Some(pointwise(c_in, c_out, stride, bn, vb.pp("downsample"))?)
+        } else {
+            None
+        };
+        Ok(Self { body, shortcut })
+    }
+}
+
+impl ModuleT for Residual {
+    fn forward_t(&self, xs: &Tensor, train: bool) -> Result<Tensor> {
+        let ys = self.body.forward_t(xs, train)?;
+        let xs = match &self.shortcut {
+            None => xs.clone(),
+            Some(shortcut) => shortcut.forward_t(xs, train)?,
+        };
+        relu(&(xs + ys)?)
+    }
+}
+
+fn pointwise(
+    c_in: usize,
+    c_out: usize,
+    stride: [usize; 3],
+    bn: BatchNormConfig,
+    vb: VarBuilder,
+) -> Result<SequentialT> {
+    let config = Conv3dConfig { stride, ..Default::default() };
+    let conv = conv3d_no_bias(c_in, c_out, [1; 3], config, vb.pp(0))?;
+    Ok(seq_t().add(conv).add(batch_norm(c_out, bn, vb.pp(1))?))
+}
