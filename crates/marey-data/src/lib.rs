@@ -1,0 +1,18 @@
+#![doc = include_str!("../README.md")]
+
+pub mod dataset;
+pub mod error;
+pub mod labels;
+pub mod loader;
+pub mod marionettes;
+mod ordered;
+pub mod preview;
+pub mod split;
+pub mod ucf101;
+
+pub use dataset::{Dataset, Subset};
+pub use error::{Error, Result};
+pub use loader::{Batch, Batches, Loader, LoaderConfig, Video, Videos};
+pub use marionettes::{Marionettes, MarionettesConfig};
+pub use preview::preview;
+pub use ucf101::Ucf101;

@@ -1,0 +1,340 @@
+//! Batches of clips, made ahead of time on other threads.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use candle::{Device, Tensor};
+use marey_clip::{Clip, ClipSampler, Short, Window, stack};
+use marey_layers::rng::{ChaCha8Rng, stream};
+use rand::Rng;
+
+use crate::dataset::Dataset;
+use crate::error::{Error, Result};
+use crate::ordered::{Ordered, message};
+
+/// How videos become batches.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LoaderConfig {
+    /// Videos in a batch.
+    pub batch: usize,
+    /// Which frames of a video; it must give one clip.
+    pub sampler: ClipSampler,
+    /// What to do with videos that are too short for it.
+    pub short: Short,
+    /// From which the order of the videos, their frames and their transforms follow.
+    pub seed: u64,
+    /// Whether the order is another in each epoch, not that of the dataset.
+    pub shuffle: bool,
+    /// Whether an epoch leaves out the videos that do not fill its last batch.
+    pub drop_last: bool,
+    /// Threads that make clips, at least 1.
+    pub threads: usize,
+    /// Batches that are made ahead, at least 1.
+    pub queue: usize,
+}
+
+impl Default for LoaderConfig {
+    fn default() -> Self {
+        Self {
+            batch: 16,
+            sampler: ClipSampler::Random(Window { length: 16, stride: 2 }),
+            short: Short::Loop,
+            seed: 0,
+            shuffle: true,
+            drop_last: true,
+            threads: std::thread::available_parallelism().map_or(1, usize::from),
+            queue: 2,
+        }
+    }
+}
+
+/// Clips of several videos.
+#[derive(Debug, Clone)]
+pub struct Batch {
+    /// `[N, C, T, H, W]`.
+    pub clips: Tensor,
+    /// The classes, `[N]`, `u32`.
+    pub labels: Tensor,
+    /// The numbers of the videos in the dataset.
+    pub indices: Vec<usize>,
+}
+
+/// All clips of one video.
+#[derive(Debug, Clone)]
+pub struct Video {
+    /// `[n, C, T, H, W]`.
+    pub clips: Tensor,
+    /// The class.
+    pub label: u32,
+    /// The number of the video in the dataset.
+    pub index: usize,
+}
+
+/// The most frames of a video, in full size, that are held for several clips.
+const AT_ONCE: usize = 256;
+
+/// What is done to a clip, with a generator that is the same whatever thread does it.
+type Transform = dyn Fn(Clip, &mut ChaCha8Rng) -> candle::Result<Clip> + Send + Sync;
+
+/// Makes batches of a dataset, the same ones whatever the number of threads.
+///
+/// Everything that is drawn at random for a video follows from the seed, the epoch and the
+/// number of the video: a run that starts at any step gets what it would have got there.
+#[derive(Clone)]
+pub struct Loader {
+    dataset: Arc<dyn Dataset>,
+    config: LoaderConfig,
+    transform: Arc<Transform>,
+}
+
+impl Loader {
+    /// Over `dataset`; `transform` makes clips of one size of its frames.
+    ///
+    /// # Errors
+    ///
+    /// If a number of `config` that must be positive is zero, `config.sampler` can give more
+    /// than one clip, or the dataset has not enough videos for a batch.
+    pub fn new(
+        dataset: Arc<dyn Dataset>,
+        config: LoaderConfig,
+        transform: impl Fn(Clip, &mut ChaCha8Rng) -> candle::Result<Clip> + Send + Sync + 'static,
+    ) -> Result<Self> {
+        let LoaderConfig { batch, threads, queue, sampler, drop_last, .. } = config;
+        if batch == 0 || threads == 0 || queue == 0 {
+            return Err(Error::Config(format!(
+                "loader: positive numbers wanted, got batch {batch}, threads {threads}, queue {queue}"
+            )));
+        }
+        if matches!(sampler, ClipSampler::Uniform(_, 2..) | ClipSampler::Dense { .. }) {
+            return Err(Error::Config(format!(
+                "loader: a batch takes one clip of a video, {sampler:?} gives several"
+            )));
+        }
+        let len = dataset.len();
+        if len < if drop_last { batch } else { 1 } {
+            return Err(Error::Config(format!("loader: {len} videos make no batch of {batch}")));
+        }
+        Ok(Self { dataset, config, transform: Arc::new(transform) })
+    }
+
+    /// The dataset.
+    pub fn dataset(&self) -> &Arc<dyn Dataset> {
+        &self.dataset
+    }
+
+    /// Batches in an epoch.
+    pub fn steps_per_epoch(&self) -> u64 {
+        let (len, batch) = (self.dataset.len(), self.config.batch);
+        (if self.config.drop_last { len / batch } else { len.div_ceil(batch) }) as u64
+    }
+
+    /// The batches from number `step` on, epoch after epoch without end.
+    ///
+    /// A batch of which a video could not be read is an error; the next one follows it.
+    ///
+    /// # Errors
+    ///
+    /// If no thread can be started.
+    pub fn batches_from(&self, step: u64) -> Result<Batches> {
+        Batches::new(self, step, None)
+    }
+
+    /// The batches of epoch `epoch`.
+    ///
+    /// # Errors
+    ///
+    /// If no thread can be started.
+    pub fn epoch(&self, epoch: u64) -> Result<Batches> {
+        let steps = self.steps_per_epoch();
+        Batches::new(self, epoch * steps, Some(steps))
+    }
+
+    /// Every video once, in the order of the dataset, with all clips that `sampler` gives.
+    ///
+    /// # Errors
+    ///
+    /// If no thread can be started.
+    pub fn videos(&self, sampler: ClipSampler) -> Result<Videos> {
+        self.videos_with(sampler, |clip| Ok(vec![clip]))
+    }
+
+    /// [`videos`](Self::videos), where each clip, once transformed, becomes several `views`: ten crops, say.
+    ///
+    /// # Errors
+    ///
+    /// If no thread can be started.
+    pub fn videos_with(
+        &self,
+        sampler: ClipSampler,
+        views: impl Fn(Clip) -> candle::Result<Vec<Clip>> + Send + Sync + 'static,
+    ) -> Result<Videos> {
+        let (loader, len) = (self.clone(), self.dataset.len() as u64);
+        let ordered = Ordered::new(self.config.threads, self.config.queue, len, move |job| {
+            let index = job as usize;
+            loader.guarded(index, || {
+                let mut rng = stream(loader.config.seed, "loader/videos", job);
+                let mut clips = Vec::new();
+                for clip in loader.clips(index, sampler, &mut rng)? {
+                    clips.extend(views(clip)?);
+                }
+                Ok(Video { clips: stack(&clips)?, label: loader.dataset.label(index), index })
+            })
+        })?;
+        Ok(Videos { ordered, left: len })
+    }
+
+    /// The clips of video `index` that `sampler` gives, transformed.
+    fn clips(&self, index: usize, sampler: ClipSampler, rng: &mut ChaCha8Rng) -> Result<Vec<Clip>> {
+        let frames = self.dataset.num_frames(index)?;
+        let wanted = sampler.sample_short(frames, self.config.short, rng)?;
+        let mut clips = Vec::with_capacity(wanted.len());
+        let mut rest = &wanted[..];
+        while !rest.is_empty() {
+            // As many clips at once as fit: a decoder passes through the video each time.
+            let mut frames = 0;
+            let fits = |clip: &&Vec<usize>| {
+                frames += clip.len();
+                frames <= AT_ONCE
+            };
+            let (now, later) = rest.split_at(rest.iter().take_while(fits).count().max(1));
+            rest = later;
+            let all = self.dataset.frames(index, &now.concat())?;
+            let mut from = 0;
+            for clip in now {
+                let part = all.tensor().narrow(1, from, clip.len())?;
+                from += clip.len();
+                let part = Clip::with_channels(part, all.channels())?;
+                clips.push((self.transform)(part, rng)?);
+            }
+        }
+        Ok(clips)
+    }
+
+    /// Runs `f`; an error or a panic of it is told with the video's name.
+    fn guarded<T>(&self, index: usize, f: impl FnOnce() -> Result<T>) -> Result<T> {
+        std::panic::catch_unwind(std::panic::AssertUnwindSafe(f))
+            .unwrap_or_else(|panic| Err(Error::Panic(message(&*panic))))
+            .map_err(|source| Error::Sample {
+                video: self.dataset.name(index),
+                source: Box::new(source),
+            })
+    }
+
+    /// The order of the videos in `epoch`.
+    fn order(&self, epoch: u64) -> Arc<[usize]> {
+        let mut order: Arc<[usize]> = (0..self.dataset.len()).collect();
+        if self.config.shuffle
+            && let Some(order) = Arc::get_mut(&mut order)
+        {
+            let mut rng = stream(self.config.seed, "loader/order", epoch);
+            for i in (1..order.len()).rev() {
+                order.swap(i, rng.random_range(0..=i));
+            }
+        }
+        order
+    }
+}
+
+/// The batches of a [`Loader`].
+pub struct Batches {
+    ordered: Ordered<(Clip, u32, usize)>,
+    /// Videos of each epoch that are used, and videos in a batch.
+    used: u64,
+    batch: u64,
+    /// Videos of this epoch that were handed out.
+    place: u64,
+    left: Option<u64>,
+}
+
+impl Batches {
+    fn new(loader: &Loader, step: u64, steps: Option<u64>) -> Result<Self> {
+        let batch = loader.config.batch as u64;
+        let per_epoch = loader.steps_per_epoch();
+        let used = (loader.dataset.len() as u64).min(per_epoch * batch);
+        let (epoch, place) = (step / per_epoch, step % per_epoch * batch);
+        let first = epoch * used + place;
+        let jobs = if steps.is_some() { used - place } else { u64::MAX - first };
+        let ahead = loader.config.queue * loader.config.batch;
+        let worker = loader.clone();
+        // At the end of an epoch threads work on two: both orders are kept.
+        let orders: Mutex<Vec<(u64, Arc<[usize]>)>> = Mutex::new(Vec::new());
+        let ordered = Ordered::new(loader.config.threads, ahead, jobs, move |job| {
+            let (epoch, place) = ((first + job) / used, (first + job) % used);
+            let order = {
+                let mut orders = orders.lock().unwrap_or_else(PoisonError::into_inner);
+                match orders.iter().find(|(e, _)| *e == epoch) {
+                    Some((_, order)) => order.clone(),
+                    None => {
+                        let order = worker.order(epoch);
+                        orders.retain(|(e, _)| *e + 1 >= epoch);
+                        orders.push((epoch, order.clone()));
+                        order
+                    }
+                }
+            };
+            let index = order[place as usize];
+            worker.guarded(index, || {
+                let mut rng = stream(worker.config.seed, "loader", mix(epoch, index as u64));
+                let mut clips = worker.clips(index, worker.config.sampler, &mut rng)?;
+                match (clips.pop(), clips.is_empty()) {
+                    (Some(clip), true) => Ok((clip, worker.dataset.label(index), index)),
+                    _ => Err(Error::Config("the sampler gave more than one clip".into())),
+                }
+            })
+        })?;
+        Ok(Self { ordered, used, batch, place, left: steps })
+    }
+
+    fn next_batch(&mut self) -> Result<Batch> {
+        let count = self.batch.min(self.used - self.place);
+        self.place = (self.place + count) % self.used;
+        // All of them are taken before an error is handed on, so that the next batch is whole.
+        let samples: Vec<_> = (0..count).map(|_| self.ordered.next()).collect();
+        let samples = samples.into_iter().collect::<Result<Vec<_>>>()?;
+        let (mut clips, mut labels, mut indices) = (vec![], vec![], vec![]);
+        for (clip, label, index) in samples {
+            clips.push(clip);
+            labels.push(label);
+            indices.push(index);
+        }
+        let labels = Tensor::from_vec(labels, indices.len(), &Device::Cpu)?;
+        Ok(Batch { clips: stack(&clips)?, labels, indices })
+    }
+}
+
+impl Iterator for Batches {
+    type Item = Result<Batch>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if let Some(left) = &mut self.left {
+            *left = left.checked_sub(1)?;
+        }
+        Some(self.next_batch())
+    }
+}
+
+/// The videos of a [`Loader`].
+pub struct Videos {
+    ordered: Ordered<Video>,
+    left: u64,
+}
+
+impl Iterator for Videos {
+    type Item = Result<Video>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        self.left = self.left.checked_sub(1)?;
+        Some(self.ordered.next())
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        (self.left as usize, Some(self.left as usize))
+    }
+}
+
+/// One number for an epoch and a video: SplitMix64's finaliser between the two.
+fn mix(epoch: u64, index: u64) -> u64 {
+    let mut z = epoch.wrapping_add(0x9e37_79b9_7f4a_7c15);
+    z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    (z ^ (z >> 31)).wrapping_add(index)
+}

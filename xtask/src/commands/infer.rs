@@ -1,0 +1,78 @@
+//! `infer`: a tensor in, a tensor out.
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+
+use anyhow::Context;
+use candle::{DType, Tensor};
+use marey::zoo;
+
+use crate::cli::{Device, Precision};
+use crate::exit::{self, failure};
+
+/// Run a network on clips in a safetensors file
+///
+/// IN holds `clip`, `[N, C, T, H, W]`, ready for the network; OUT gets `logits`, `[N, K]`, and `features`, `[N, D]`.
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Example:\n  cargo xtask infer --model r3d-18 --weights w.safetensors --input in.safetensors --output out.safetensors"
+)]
+pub struct Args {
+    /// As `models` lists it
+    #[arg(long)]
+    model: String,
+    /// Its weights, in any format `import-weights` takes
+    #[arg(long)]
+    weights: PathBuf,
+    /// A safetensors file with `clip`
+    #[arg(long)]
+    input: PathBuf,
+    /// Where the results go
+    #[arg(long)]
+    output: PathBuf,
+    /// Number of classes [default: the paper's]
+    #[arg(long)]
+    classes: Option<usize>,
+    /// How exactly to compute
+    #[arg(long, value_enum, default_value = "f32")]
+    precision: Precision,
+    /// Where to compute
+    #[arg(long, value_enum, default_value = "cpu")]
+    device: Device,
+}
+
+pub fn run(args: &Args) -> anyhow::Result<u8> {
+    args.precision.check()?;
+    let model = zoo::find(&args.model)?;
+    let device = args.device.open()?;
+    let clip = clip(args)?.to_device(&device)?;
+    let (_, c_in, t, h, w) = clip.dims5()?;
+    let mut sizes = model.sizes(args.classes.unwrap_or(model.classes));
+    (sizes.c_in, sizes.input) = (c_in, [t, h, w]);
+    let network = model.load(&sizes, &args.weights, &device)?;
+    let results = HashMap::from([
+        ("logits".to_string(), network.forward_t(&clip, false)?.to_device(&candle::Device::Cpu)?),
+        ("features".to_string(), network.features_t(&clip, false)?.to_device(&candle::Device::Cpu)?),
+    ]);
+    let bytes = safetensors::serialize(&results, None).context("the results")?;
+    marey::train::write_atomically(&args.output, &bytes)?;
+    Ok(exit::OK)
+}
+
+/// The tensor `clip` of the input.
+fn clip(args: &Args) -> anyhow::Result<Tensor> {
+    let path = args.input.display();
+    let bytes = std::fs::read(&args.input).with_context(|| path.to_string())?;
+    let tensors = candle::safetensors::load_buffer(&bytes, &candle::Device::Cpu)
+        .map_err(|error| failure(exit::CORRUPT, format!("{path}: not a safetensors file: {error}")))?;
+    let Some(clip) = tensors.get("clip") else {
+        let mut names: Vec<_> = tensors.keys().map(String::as_str).collect();
+        names.sort_unstable();
+        return Err(failure(exit::CORRUPT, format!("{path}: expected a tensor `clip`, got {}", names.join(", "))));
+    };
+    if clip.rank() != 5 || clip.elem_count() == 0 {
+        let shape = clip.dims();
+        return Err(failure(exit::CORRUPT, format!("{path}: expected `clip` as [N, C, T, H, W], got {shape:?}")));
+    }
+    Ok(clip.to_dtype(DType::F32)?)
+}

@@ -1,0 +1,74 @@
+//! `models`: the zoo.
+
+use marey::zoo::{MODELS, Model};
+use serde::Serialize;
+
+use crate::{exit, out};
+
+/// List the networks there are
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:\n  cargo xtask models\n  cargo xtask models --json")]
+pub struct Args {
+    /// Print a JSON array
+    #[arg(long)]
+    json: bool,
+}
+
+/// A row, with the costs of the paper's clip and classes.
+#[derive(Serialize)]
+struct Row {
+    name: &'static str,
+    family: &'static str,
+    year: u16,
+    paper: &'static str,
+    /// `[C, T, H, W]`.
+    input: [usize; 4],
+    classes: usize,
+    parameters: u64,
+    weights: u64,
+    multiply_adds: u64,
+    /// Releases whose names it loads, besides its own.
+    dialects: Vec<&'static str>,
+}
+
+fn row(model: &Model) -> anyhow::Result<Row> {
+    let sizes = model.sizes(model.classes);
+    let summary = model.summary(&sizes)?;
+    let [t, h, w] = sizes.input;
+    Ok(Row {
+        name: model.name,
+        family: model.family,
+        year: model.year,
+        paper: model.paper,
+        input: [sizes.c_in, t, h, w],
+        classes: model.classes,
+        parameters: summary.parameters,
+        weights: summary.weights,
+        multiply_adds: summary.multiply_adds,
+        dialects: model.dialects.iter().map(|dialect| dialect.name).collect(),
+    })
+}
+
+pub fn run(args: &Args) -> anyhow::Result<u8> {
+    let rows = MODELS.iter().map(row).collect::<anyhow::Result<Vec<_>>>()?;
+    if args.json {
+        out::json(&rows)?;
+        return Ok(exit::OK);
+    }
+    let cells = |row: &Row| {
+        let [c, t, h, w] = row.input;
+        vec![
+            row.name.into(),
+            row.year.to_string(),
+            format!("{c}x{t}x{h}x{w}"),
+            row.classes.to_string(),
+            out::thousands(row.parameters),
+            format!("{:.3} G", row.multiply_adds as f64 / 1e9),
+            row.family.into(),
+            row.paper.into(),
+        ]
+    };
+    let head = ["model", "year", "clip", "classes", "parameters", "multiply-adds", "crate", "paper"];
+    out::text(&out::table(&head, &rows.iter().map(cells).collect::<Vec<_>>()))?;
+    Ok(exit::OK)
+}

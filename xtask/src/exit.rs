@@ -1,0 +1,117 @@
+//! How a command ends.
+
+use std::process::ExitCode;
+
+use anyhow::Error;
+use marey::data::Error as DataError;
+use marey::train::Error as TrainError;
+use marey::video::Error as VideoError;
+use marey::weights::Error as WeightsError;
+use marey::zoo::LoadError;
+
+/// All went well.
+pub const OK: u8 = 0;
+/// It ran, but a check is outside its tolerance.
+pub const OFF: u8 = 1;
+/// The command was used wrongly.
+pub const USAGE: u8 = 2;
+/// Data is missing.
+pub const MISSING: u8 = 3;
+/// Input is corrupt, or of something else.
+pub const CORRUPT: u8 = 4;
+/// Memory, disk or device is spent.
+pub const RESOURCE: u8 = 5;
+/// Ctrl-C.
+pub const INTERRUPTED: u8 = 130;
+
+/// An error that says itself how the command ends.
+#[derive(Debug)]
+pub struct Failure {
+    pub code: u8,
+    pub message: String,
+}
+
+impl std::fmt::Display for Failure {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+impl std::error::Error for Failure {}
+
+/// An error that ends the command with `code`.
+pub fn failure(code: u8, message: impl Into<String>) -> Error {
+    Failure { code, message: message.into() }.into()
+}
+
+/// The code that `error` ends the command with.
+pub fn code(error: &Error) -> u8 {
+    let of_cause = |cause: &(dyn std::error::Error + 'static)| -> Option<u8> {
+        let missing = |is: bool| Some(if is { MISSING } else { CORRUPT });
+        if let Some(failure) = cause.downcast_ref::<Failure>() {
+            return Some(failure.code);
+        }
+        if let Some(error) = cause.downcast_ref::<VideoError>() {
+            return missing(error.is_not_found());
+        }
+        if let Some(error) = cause.downcast_ref::<WeightsError>() {
+            return missing(matches!(error, WeightsError::NotFound { .. }));
+        }
+        if let Some(error) = cause.downcast_ref::<DataError>() {
+            return match error {
+                DataError::NotFound { .. } => Some(MISSING),
+                DataError::Split { .. } => Some(CORRUPT),
+                _ => None,
+            };
+        }
+        if let Some(error) = cause.downcast_ref::<TrainError>() {
+            return match error {
+                TrainError::Diverged { .. } | TrainError::NotFinite { .. } => Some(OFF),
+                TrainError::Checkpoint { .. } => Some(CORRUPT),
+                _ => None,
+            };
+        }
+        if let Some(error) = cause.downcast_ref::<LoadError>() {
+            return match error {
+                LoadError::Read(error) => missing(matches!(error, WeightsError::NotFound { .. })),
+                LoadError::Fit { .. } => Some(CORRUPT),
+                LoadError::Build(_) => Some(USAGE),
+            };
+        }
+        cause.downcast_ref::<std::io::Error>().map(of_io)
+    };
+    error.chain().find_map(of_cause).unwrap_or(USAGE)
+}
+
+fn of_io(error: &std::io::Error) -> u8 {
+    match error.kind() {
+        std::io::ErrorKind::NotFound => MISSING,
+        std::io::ErrorKind::StorageFull | std::io::ErrorKind::OutOfMemory => RESOURCE,
+        _ => CORRUPT,
+    }
+}
+
+/// Prints `error` on one line of stderr, and gives the code to end with. A reader that went away is no error.
+pub fn report(error: &Error) -> ExitCode {
+    let closed = |cause: &(dyn std::error::Error + 'static)| {
+        let io = cause.downcast_ref::<std::io::Error>();
+        io.is_some_and(|io| io.kind() == std::io::ErrorKind::BrokenPipe)
+    };
+    if error.chain().any(closed) {
+        return OK.into();
+    }
+    eprintln!("error: {}", line(error));
+    code(error).into()
+}
+
+/// `error` and its causes on one line, without those that the line has already.
+pub fn line(error: &Error) -> String {
+    let mut line = String::new();
+    for cause in error.chain().map(|cause| cause.to_string()) {
+        if !line.contains(&cause) {
+            let separator = if line.is_empty() { "" } else { ": " };
+            line = format!("{line}{separator}{cause}");
+        }
+    }
+    line.split_whitespace().collect::<Vec<_>>().join(" ")
+}

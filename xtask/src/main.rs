@@ -1,0 +1,22 @@
+//! The command line of marey: `cargo xtask COMMAND`.
+
+mod cli;
+mod commands;
+mod exit;
+mod out;
+mod reproduce;
+
+use clap::Parser;
+
+fn main() -> std::process::ExitCode {
+    let cli = cli::Cli::parse();
+    if let Some(threads) = cli.threads {
+        // SAFETY: no other thread was started yet, so nobody reads the environment meanwhile.
+        // candle asks it for the number of its threads.
+        unsafe { std::env::set_var("RAYON_NUM_THREADS", threads.to_string()) };
+    }
+    match cli.command.run() {
+        Ok(code) => code.into(),
+        Err(error) => exit::report(&error),
+    }
+}

@@ -1,0 +1,8 @@
+//! Published tables, rerun.
+
+pub mod curves;
+pub mod interrupt;
+pub mod recipe;
+pub mod report;
+pub mod source;
+pub mod trial;

@@ -1,0 +1,78 @@
+//! The videos a table is measured on.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use marey::clip::{Clip, Normalize, center_crop, normalize, random_crop, resize_short_side};
+use marey::data::{Dataset, Marionettes, MarionettesConfig, Subset, Ucf101};
+use marey::layers::rng::ChaCha8Rng;
+use marey::video::Options;
+
+use super::recipe::Scale;
+
+/// Training and test videos, and what they are called.
+pub struct Source {
+    pub train: Arc<dyn Dataset>,
+    pub test: Arc<dyn Dataset>,
+    /// For the table.
+    pub name: String,
+    /// What the results depend on.
+    pub fingerprint: String,
+    /// For the folder of the run.
+    pub slug: String,
+    side: usize,
+}
+
+impl Source {
+    /// The generated benchmark.
+    pub fn marionettes(scale: &Scale, seed: u64) -> anyhow::Result<Self> {
+        let Scale { side, train, test } = *scale;
+        let config = MarionettesConfig { width: side, height: side, train, test, seed, ..Default::default() };
+        Ok(Self {
+            train: Arc::new(Marionettes::new(config, Subset::Train)?),
+            test: Arc::new(Marionettes::new(config, Subset::Test)?),
+            name: format!("Marionettes, {side}x{side}, {train} to learn from, {test} to be judged by"),
+            fingerprint: format!("{config:?}"),
+            slug: "marionettes".into(),
+            side,
+        })
+    }
+
+    /// UCF101 on disk.
+    pub fn ucf101(root: &Path, split: usize, scale: &Scale) -> anyhow::Result<Self> {
+        let train = Ucf101::open(root, Subset::Train, split, Options::default())?;
+        let test = Ucf101::open(root, Subset::Test, split, Options::default())?;
+        Ok(Self {
+            name: format!("UCF101 split {split}, {} to learn from, {} to be judged by", train.len(), test.len()),
+            fingerprint: format!("ucf101 split {split} of {} and {} videos", train.len(), test.len()),
+            slug: format!("ucf101-split{split}"),
+            train: Arc::new(train),
+            test: Arc::new(test),
+            side: scale.side,
+        })
+    }
+
+    /// What is done to a training clip: a random crop, values in `[-1, 1]`.
+    pub fn train_transform(
+        &self,
+        crop: usize,
+    ) -> impl Fn(Clip, &mut ChaCha8Rng) -> candle::Result<Clip> + Send + Sync + use<> {
+        let side = self.side;
+        move |clip, rng| normalize(&random_crop(&sized(clip, side)?, crop, crop, rng)?, &Normalize::SIGNED)
+    }
+
+    /// What is done to a test clip: the crop in the middle, values in `[-1, 1]`.
+    pub fn test_transform(
+        &self,
+        crop: usize,
+    ) -> impl Fn(Clip, &mut ChaCha8Rng) -> candle::Result<Clip> + Send + Sync + use<> {
+        let side = self.side;
+        move |clip, _| normalize(&center_crop(&sized(clip, side)?, crop, crop)?, &Normalize::SIGNED)
+    }
+}
+
+/// The clip with a shorter side of `side`.
+fn sized(clip: Clip, side: usize) -> candle::Result<Clip> {
+    let (_, _, h, w) = clip.dims();
+    if h.min(w) == side { Ok(clip) } else { resize_short_side(&clip, side) }
+}
