@@ -5,7 +5,7 @@ mod table;
 
 use candle::{Result, bail};
 use candle_nn::VarBuilder;
-use marey_clip::Recipe;
+use marey_clip::{ClipSampler, Recipe, Window};
 use marey_inspect::{Summary, summary};
 use marey_layers::Network;
 use marey_weights::Dialect;
@@ -26,6 +26,24 @@ pub struct Sizes {
     pub shrink: usize,
 }
 
+/// What a network sees of a video when it is tested: clips spread evenly over it, whose scores are averaged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Views {
+    /// Number of clips.
+    pub clips: usize,
+    /// Their length, and the distance of their frames.
+    pub window: Window,
+}
+
+impl Views {
+    /// The clips to take of a video of `frames` frames: fewer where it is so short that clips would be the same.
+    pub fn sampler(&self, frames: usize) -> ClipSampler {
+        let Window { length, stride } = self.window;
+        let starts = frames.saturating_sub(length.saturating_sub(1) * stride).max(1);
+        ClipSampler::Uniform(self.window, self.clips.clamp(1, starts))
+    }
+}
+
 /// A model of the zoo.
 #[derive(Clone, Copy)]
 pub struct Model {
@@ -41,8 +59,8 @@ pub struct Model {
     pub classes: usize,
     /// Clips that are made of videos for it.
     pub recipe: Recipe,
-    /// Clips taken of a video unless asked otherwise: as many as go by each other into it, up to this.
-    pub clips: usize,
+    /// What it sees of a video when it is tested.
+    pub views: Views,
     /// Releases whose weights it loads, besides those that have its own names.
     pub dialects: &'static [Dialect],
     build: fn(&Sizes, VarBuilder) -> Result<Box<dyn Network>>,

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Context;
 use candle::Tensor;
 use candle_nn::ops::softmax;
-use marey::clip::{Clip, ClipSampler, Window, stack};
+use marey::clip::{Clip, stack};
 use marey::layers::Network;
 use marey::video::{self, FrameSource};
 use marey::zoo::{self, Model};
@@ -39,9 +39,15 @@ pub struct Args {
     /// Classes to print
     #[arg(long, default_value_t = 5)]
     top: usize,
-    /// Clips to take of a video [default: as many as go into it end to end, up to the paper's]
+    /// Clips to take of a video [default: 6 for i3d, 10 or 25 for others]
     #[arg(long, value_parser = clap::value_parser!(u16).range(1..))]
     clips: Option<u16>,
+    /// Frames of a clip [default: 32 for i3d, 16 for others of 3D]
+    #[arg(long, value_parser = clap::value_parser!(u16).range(1..))]
+    frames: Option<u16>,
+    /// Frames of the video from one of a clip to the next [default: 2 for i3d, 1 for others]
+    #[arg(long, value_parser = clap::value_parser!(u16).range(1..))]
+    stride: Option<u16>,
     /// Take the frames that are there of a truncated video
     #[arg(long)]
     lenient: bool,
@@ -131,12 +137,14 @@ fn classify(
     let options = video::Options { lenient: args.lenient, threads: 0, ..Default::default() };
     let mut source = video::open(path, &options)?;
     let frames = source.len()?;
-    let window = Window { length: model.recipe.frames, stride: model.recipe.stride };
-    let spans = frames.div_ceil(window.length * window.stride).clamp(1, model.clips);
-    let sampler = ClipSampler::Uniform(window, args.clips.map_or(spans, usize::from));
+    let mut views = model.views;
+    views.clips = args.clips.map_or(views.clips, usize::from);
+    views.window.length = args.frames.map_or(views.window.length, usize::from);
+    views.window.stride = args.stride.map_or(views.window.stride, usize::from);
+    let sampler = views.sampler(frames);
     let clips = sampler.sample(frames, &mut marey::layers::rng::stream(0, "classify", 0))?;
     let (width, height) = source.size();
-    let bytes = (window.length * width as usize * height as usize * 3).max(1);
+    let bytes = (clips.first().map_or(0, Vec::len) * width as usize * height as usize * 3).max(1);
     let mut scores: Option<Tensor> = None;
     for some in clips.chunks((DECODED / bytes).max(1)) {
         for clip in decode(&mut *source, some)? {
