@@ -1,1 +1,10 @@
 //! Integration tests, one binary.
+#![allow(clippy::unwrap_used, reason = "helpers of tests may fail as tests do")]
+
+mod golden;
+mod kill;
+mod learn;
+mod recognise;
+mod structure;
+mod support;
+mod tidy;

@@ -2,9 +2,7 @@
 
 use clap::{Parser, Subcommand, ValueEnum};
 
-use crate::commands::{
-    bench, classify, data, import_weights, infer, models, reproduce, summary,
-};
+use crate::commands::{bench, classify, data, import_weights, infer, models, reproduce, summary};
 
 /// Recognise human actions in video, and rerun the tables of the papers that taught machines to.
 ///
@@ -74,7 +72,10 @@ impl Device {
         };
         opened.map_err(|error| {
             let hint = format!("is this built with `--features {feature}`?");
-            crate::exit::failure(crate::exit::RESOURCE, format!("no device `{feature}`: {error}; {hint}"))
+            crate::exit::failure(
+                crate::exit::RESOURCE,
+                format!("no device `{feature}`: {error}; {hint}"),
+            )
         })
     }
 }

@@ -6,7 +6,8 @@
 use candle::{Module, ModuleT, Result, Tensor, bail};
 use candle_nn::VarBuilder;
 use marey_layers::{
-    Conv3d, Conv3dConfig, Dropout, Linear, MaxPool3d, Network, Pool3dConfig, conv3d, dropout, linear, relu, trace,
+    Conv3d, Conv3dConfig, Dropout, Linear, MaxPool3d, Network, Pool3dConfig, conv3d, dropout,
+    linear, relu, trace,
 };
 
 /// A C3D.
@@ -32,7 +33,15 @@ pub struct C3dConfig {
 impl C3dConfig {
     /// The paper's.
     pub fn new(num_classes: usize) -> Self {
-        Self { c_in: 3, width: 64, units: 4096, input: [16, 112, 112], ceil: true, dropout: 0.5, num_classes }
+        Self {
+            c_in: 3,
+            width: 64,
+            units: 4096,
+            input: [16, 112, 112],
+            ceil: true,
+            dropout: 0.5,
+            num_classes,
+        }
     }
 }
 
@@ -65,11 +74,14 @@ impl C3d {
             let conv = conv3d(c_in, width * times, [3; 3], padded, vb.pp(name))?;
             // The first pooling keeps time, "to preserve the temporal information in the early phase".
             let side = if name == "conv1" { [1, 2, 2] } else { [2; 3] };
-            let pool = Pool3dConfig { ceil: ceil && name == "conv5b", ..Pool3dConfig::new(side, side) };
+            let pool =
+                Pool3dConfig { ceil: ceil && name == "conv5b", ..Pool3dConfig::new(side, side) };
             if pooled {
                 let window = pool.padding.window(pool.kernel, pool.stride, size);
                 let output = if pool.ceil { window.output_ceil(size) } else { window.output(size) };
-                let Some(output) = output else { bail!("c3d: a clip of {input:?} is too small for its poolings") };
+                let Some(output) = output else {
+                    bail!("c3d: a clip of {input:?} is too small for its poolings")
+                };
                 size = output;
             }
             convs.push((name, conv, pooled.then_some(MaxPool3d(pool))));

@@ -6,7 +6,9 @@
 use candle::Result;
 use candle_nn::VarBuilder;
 use marey_backbone::{InceptionConfig, UnitSpec};
-use marey_layers::{BatchNormConfig, Conv3dConfig, Padding, SequentialT, batch_norm, conv3d_no_bias, relu, seq_t};
+use marey_layers::{
+    BatchNormConfig, Conv3dConfig, Padding, SequentialT, batch_norm, conv3d_no_bias, relu, seq_t,
+};
 
 /// The released checkpoints' epsilon; the decay of 0.999 that TensorFlow code counts is a momentum of 1e-3 here.
 const BATCH_NORM: BatchNormConfig = BatchNormConfig { eps: 1e-3, momentum: 1e-3 };

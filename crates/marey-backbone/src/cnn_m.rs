@@ -6,8 +6,8 @@
 use candle::{Module, ModuleT, Result, Tensor, bail};
 use candle_nn::VarBuilder;
 use marey_layers::{
-    Conv3d, Conv3dConfig, Dropout, Linear, LocalResponseNorm, MaxPool3d, Network, Pool3dConfig, conv3d,
-    dropout, linear, relu, trace,
+    Conv3d, Conv3dConfig, Dropout, Linear, LocalResponseNorm, MaxPool3d, Network, Pool3dConfig,
+    conv3d, dropout, linear, relu, trace,
 };
 
 /// A CNN-M.
@@ -58,7 +58,8 @@ pub struct CnnM {
 impl CnnM {
     /// Builds the network at `vb`.
     pub fn new(config: &CnnMConfig, vb: VarBuilder) -> Result<Self> {
-        let CnnMConfig { c_in, widths: w, units, size, second_norm, dropout: p, num_classes } = *config;
+        let CnnMConfig { c_in, widths: w, units, size, second_norm, dropout: p, num_classes } =
+            *config;
         let conv = |name: &str, c_in, c_out, side, stride, pad| {
             let config = Conv3dConfig {
                 stride: [1, stride, stride],
@@ -94,7 +95,9 @@ fn pool() -> MaxPool3d {
 
 /// The side of the map that `fc6` sees.
 fn side_of_pool5(size: usize) -> Option<usize> {
-    let conv = |size: usize, kernel: usize, pad: usize| Some((size + 2 * pad).checked_sub(kernel)? / 2 + 1);
+    let conv = |size: usize, kernel: usize, pad: usize| {
+        Some((size + 2 * pad).checked_sub(kernel)? / 2 + 1)
+    };
     let pool = |size: usize| Some((size + 1).checked_sub(3)? / 2 + 1);
     pool(pool(conv(pool(conv(size, 7, 0)?)?, 5, 1)?)?)
 }

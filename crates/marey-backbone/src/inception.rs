@@ -7,8 +7,8 @@
 use candle::{Module, ModuleT, Result, Tensor};
 use candle_nn::VarBuilder;
 use marey_layers::{
-    AvgPool3d, Conv3d, Dropout, MaxPool3d, Network, Padding, Pool3dConfig, SequentialT, conv3d, dropout,
-    trace,
+    AvgPool3d, Conv3d, Dropout, MaxPool3d, Network, Padding, Pool3dConfig, SequentialT, conv3d,
+    dropout, trace,
 };
 
 /// What a [`UnitFn`] is asked to build.
@@ -102,7 +102,13 @@ impl Inception3d {
             stages.push((name, Box::new(mixed)));
         }
         let dropout = dropout(p, &vb.pp("dropout"))?;
-        let logits = conv3d(channels, num_classes, [1; 3], Default::default(), vb.pp("logits").pp("conv3d"))?;
+        let logits = conv3d(
+            channels,
+            num_classes,
+            [1; 3],
+            Default::default(),
+            vb.pp("logits").pp("conv3d"),
+        )?;
         Ok(Self { stages, dropout, logits })
     }
 
@@ -119,7 +125,8 @@ impl Inception3d {
             trace::stage(name, &xs);
         }
         let (_, _, t, h, w) = xs.dims5()?;
-        let xs = AvgPool3d(Pool3dConfig::new([t.min(2), h.min(7), w.min(7)], [1; 3])).forward(&xs)?;
+        let xs =
+            AvgPool3d(Pool3dConfig::new([t.min(2), h.min(7), w.min(7)], [1; 3])).forward(&xs)?;
         trace::stage("AvgPool3d", &xs);
         Ok(xs)
     }
@@ -152,7 +159,9 @@ struct Mixed {
 impl Mixed {
     fn new(unit: UnitFn, c_in: usize, branches: [usize; 6], vb: VarBuilder) -> Result<Self> {
         let [b0, b1a, b1b, b2a, b2b, b3b] = branches;
-        let unit = |c_in, c_out, kernel, name: &str| unit(UnitSpec { c_in, c_out, kernel, stride: 1 }, vb.pp(name));
+        let unit = |c_in, c_out, kernel, name: &str| {
+            unit(UnitSpec { c_in, c_out, kernel, stride: 1 }, vb.pp(name))
+        };
         Ok(Self {
             branches: [
                 unit(c_in, b0, 1, "b0")?,
@@ -170,7 +179,8 @@ impl ModuleT for Mixed {
     fn forward_t(&self, xs: &Tensor, train: bool) -> Result<Tensor> {
         let [b0, b1, b2] = &self.branches;
         let pooled = self.after_pool.forward_t(&self.pool.forward(xs)?, train)?;
-        let (b0, b1, b2) = (b0.forward_t(xs, train)?, b1.forward_t(xs, train)?, b2.forward_t(xs, train)?);
+        let (b0, b1, b2) =
+            (b0.forward_t(xs, train)?, b1.forward_t(xs, train)?, b2.forward_t(xs, train)?);
         Tensor::cat(&[b0, b1, b2, pooled], 1)
     }
 }

@@ -6,8 +6,8 @@
 use candle::{ModuleT, Result, Tensor};
 use candle_nn::VarBuilder;
 use marey_layers::{
-    BatchNormConfig, Conv3dConfig, Linear, Network, SequentialT, batch_norm, conv3d_no_bias, global_avg_pool,
-    linear, relu, seq_t, trace,
+    BatchNormConfig, Conv3dConfig, Linear, Network, SequentialT, batch_norm, conv3d_no_bias,
+    global_avg_pool, linear, relu, seq_t, trace,
 };
 
 /// What a [`ConvFn`] is asked to build.
@@ -153,7 +153,8 @@ impl ModuleT for VideoResNet {
 /// The stem of R3D: one 3 x 7 x 7 convolution that halves the frame.
 pub fn basic_stem(spec: StemSpec, vb: VarBuilder) -> Result<SequentialT> {
     let StemSpec { c_in, c_out, bn } = spec;
-    let config = Conv3dConfig { stride: [1, 2, 2], padding: [1, 3, 3].into(), ..Default::default() };
+    let config =
+        Conv3dConfig { stride: [1, 2, 2], padding: [1, 3, 3].into(), ..Default::default() };
     let conv = conv3d_no_bias(c_in, c_out, [3, 7, 7], config, vb.pp(0))?;
     Ok(seq_t().add(conv).add(batch_norm(c_out, bn, vb.pp(1))?).add(relu))
 }
@@ -182,10 +183,11 @@ impl Residual {
             Ok(seq_t().add(conv(spec, vb.pp(0))?).add(batch_norm(planes, bn, vb.pp(1))?))
         };
         let body = match block {
-            Block::Basic => seq_t()
-                .add(unit(c_in, stride, vb.pp("conv1"))?)
-                .add(relu)
-                .add(unit(planes, [1; 3], vb.pp("conv2"))?),
+            Block::Basic => seq_t().add(unit(c_in, stride, vb.pp("conv1"))?).add(relu).add(unit(
+                planes,
+                [1; 3],
+                vb.pp("conv2"),
+            )?),
             Block::Bottleneck => seq_t()
                 .add(pointwise(c_in, planes, [1; 3], bn, vb.pp("conv1"))?)
                 .add(relu)

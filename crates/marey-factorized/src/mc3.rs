@@ -28,6 +28,7 @@ fn conv3d(spec: ConvSpec, vb: VarBuilder) -> Result<SequentialT> {
 }
 
 fn conv2d(spec: ConvSpec, vb: VarBuilder) -> Result<SequentialT> {
-    let config = Conv3dConfig { stride: spec.stride, padding: [0, 1, 1].into(), ..Default::default() };
+    let config =
+        Conv3dConfig { stride: spec.stride, padding: [0, 1, 1].into(), ..Default::default() };
     Ok(seq_t().add(conv3d_no_bias(spec.c_in, spec.c_out, [1, 3, 3], config, vb)?))
 }

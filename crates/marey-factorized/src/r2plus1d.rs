@@ -6,7 +6,9 @@
 use candle::Result;
 use candle_nn::VarBuilder;
 use marey_backbone::{Block, ConvSpec, Stage, StemSpec, VideoResNetConfig};
-use marey_layers::{BatchNormConfig, Conv3dConfig, SequentialT, batch_norm, conv3d_no_bias, relu, seq_t};
+use marey_layers::{
+    BatchNormConfig, Conv3dConfig, SequentialT, batch_norm, conv3d_no_bias, relu, seq_t,
+};
 
 /// R(2+1)D-18, for clips `[N, c_in, 16, 112, 112]`.
 pub fn r2plus1d_18(c_in: usize, num_classes: usize) -> VideoResNetConfig {
@@ -25,7 +27,8 @@ pub fn r2plus1d_18(c_in: usize, num_classes: usize) -> VideoResNetConfig {
 /// 1 x 3 x 3, batch norm, ReLU, 3 x 1 x 1. `c_mid` keeps the parameters of the full kernel.
 fn conv(spec: ConvSpec, vb: VarBuilder) -> Result<SequentialT> {
     let ConvSpec { c_in, c_out, c_mid, stride: [st, sh, sw], bn } = spec;
-    let space = Conv3dConfig { stride: [1, sh, sw], padding: [0, 1, 1].into(), ..Default::default() };
+    let space =
+        Conv3dConfig { stride: [1, sh, sw], padding: [0, 1, 1].into(), ..Default::default() };
     let time = Conv3dConfig { stride: [st, 1, 1], padding: [1, 0, 0].into(), ..Default::default() };
     Ok(seq_t()
         .add(conv3d_no_bias(c_in, c_mid, [1, 3, 3], space, vb.pp(0))?)

@@ -33,7 +33,9 @@ pub fn summary(
     let [n, c, t, h, w] = clips;
     let xs = Tensor::zeros((n, c, t, h, w), DType::F32, &Device::Cpu)?;
     let stages = trace::record(|| network.forward_t(&xs, false))?;
-    let count = |which: fn(&Parameter) -> bool| tensors.iter().filter(|p| which(p)).map(Parameter::count).sum();
+    let count = |which: fn(&Parameter) -> bool| {
+        tensors.iter().filter(|p| which(p)).map(Parameter::count).sum()
+    };
     Ok(Summary {
         parameters: count(Parameter::is_trainable),
         weights: count(Parameter::is_weight),

@@ -84,7 +84,11 @@ impl ConvShape {
         let output = self.output().unwrap_or_else(|| panic!("{self:?} has no output"));
         assert_eq!(xs, self.input_len(), "input of {self:?}");
         assert_eq!(ws, self.weight_len(), "weights of {self:?}");
-        assert_eq!(ys, self.n * self.c_out * output.iter().product::<usize>(), "output of {self:?}");
+        assert_eq!(
+            ys,
+            self.n * self.c_out * output.iter().product::<usize>(),
+            "output of {self:?}"
+        );
         output
     }
 }

@@ -31,7 +31,9 @@ pub fn relu_gradient(ys: &[f32], dys: &[f32], dxs: &mut [f32]) {
 /// The sum of `xs` for each channel of `[N, C, P]`.
 pub fn channel_sums(xs: &[f32], [n, c, p]: [usize; 3]) -> Vec<f32> {
     assert_eq!(xs.len(), n * c * p, "channel sums of [{n}, {c}, {p}]");
-    let sum = |channel: usize| (0..n).map(|clip| sum(&xs[(clip * c + channel) * p..][..p])).sum::<f64>() as f32;
+    let sum = |channel: usize| {
+        (0..n).map(|clip| sum(&xs[(clip * c + channel) * p..][..p])).sum::<f64>() as f32
+    };
     (0..c).into_par_iter().map(sum).collect()
 }
 
@@ -41,7 +43,8 @@ pub fn channel_dots(xs: &[f32], ys: &[f32], [n, c, p]: [usize; 3]) -> Vec<f32> {
     assert_eq!(xs.len(), ys.len(), "channel products: both sides");
     let sum = |channel: usize| {
         let planes = (0..n).map(|clip| (clip * c + channel) * p);
-        planes.map(|start| long_dot(&xs[start..start + p], &ys[start..start + p])).sum::<f64>() as f32
+        planes.map(|start| long_dot(&xs[start..start + p], &ys[start..start + p])).sum::<f64>()
+            as f32
     };
     (0..c).into_par_iter().map(sum).collect()
 }
@@ -53,7 +56,9 @@ pub(crate) fn sum(xs: &[f32]) -> f64 {
 
 /// The sum of `(x - mean)^2`.
 pub(crate) fn squares(xs: &[f32], mean: f32) -> f64 {
-    blocks(xs, |lanes, xs| lanes.iter_mut().zip(xs).for_each(|(lane, x)| *lane += (x - mean) * (x - mean)))
+    blocks(xs, |lanes, xs| {
+        lanes.iter_mut().zip(xs).for_each(|(lane, x)| *lane += (x - mean) * (x - mean))
+    })
 }
 
 /// Adds up blocks of [`LANES`] cells with `add`, 64 blocks before the lanes are emptied into an f64.

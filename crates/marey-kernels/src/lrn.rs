@@ -72,7 +72,8 @@ pub fn gradient(shape: &LrnShape, xs: &[f32], dys: &[f32], dxs: &mut [f32]) {
         let plane = |channel: usize| (i / c * c + channel) * p;
         dxs.fill(0.);
         for j in shape.within(i % c) {
-            let (xs, dys, sums) = (&xs[plane(j)..][..p], &dys[plane(j)..][..p], &sums[plane(j)..][..p]);
+            let (xs, dys, sums) =
+                (&xs[plane(j)..][..p], &dys[plane(j)..][..p], &sums[plane(j)..][..p]);
             for (((dx, x), dy), sum) in dxs.iter_mut().zip(xs).zip(dys).zip(sums) {
                 *dx -= factor * x * dy * sum.powf(-shape.beta - 1.);
             }
@@ -104,7 +105,11 @@ mod tests {
         for size in 1..6 {
             let shape = LrnShape { dims: [1, 7, 1], size, alpha: 1., beta: 1., k: 1. };
             for (i, j) in (0..49).map(|i| (i / 7, i % 7)) {
-                assert_eq!(shape.around(i).contains(&j), shape.within(j).contains(&i), "{size} {i} {j}");
+                assert_eq!(
+                    shape.around(i).contains(&j),
+                    shape.within(j).contains(&i),
+                    "{size} {i} {j}"
+                );
             }
         }
     }

@@ -24,15 +24,27 @@ pub(crate) struct Target<'a> {
 /// # Safety
 ///
 /// Nobody else may use the `m` times `n` cells of the target meanwhile.
-pub(crate) unsafe fn product(target: Target, add: bool, a: Matrix, b: Matrix, [m, k, n]: [usize; 3]) {
+pub(crate) unsafe fn product(
+    target: Target,
+    add: bool,
+    a: Matrix,
+    b: Matrix,
+    [m, k, n]: [usize; 3],
+) {
     if m == 0 || n == 0 {
         return;
     }
     let end = |from: usize, rows: usize, row: usize, columns: usize, column: usize| {
         from + rows.saturating_sub(1) * row + columns.saturating_sub(1) * column + 1
     };
-    assert!(k == 0 || end(a.from, m, a.row, k, a.column) <= a.slice.len(), "the left matrix is too short");
-    assert!(k == 0 || end(b.from, k, b.row, n, b.column) <= b.slice.len(), "the right matrix is too short");
+    assert!(
+        k == 0 || end(a.from, m, a.row, k, a.column) <= a.slice.len(),
+        "the left matrix is too short"
+    );
+    assert!(
+        k == 0 || end(b.from, k, b.row, n, b.column) <= b.slice.len(),
+        "the right matrix is too short"
+    );
     let cells = target.slice.strided(target.from, end(target.from, m, target.row, n, 1));
     // SAFETY: all three matrices are within their slices, and the caller vouches for the target.
     unsafe {

@@ -23,8 +23,11 @@ impl PoolShape {
     /// Output `[t, h, w]`; `None` where the window does not fit, or where some window would see padding alone.
     pub fn output(&self) -> Option<[usize; 3]> {
         let Window { kernel, before, after, .. } = self.window;
-        let output =
-            if self.ceil { self.window.output_ceil(self.input) } else { self.window.output(self.input) }?;
+        let output = if self.ceil {
+            self.window.output_ceil(self.input)
+        } else {
+            self.window.output(self.input)
+        }?;
         let seen = (0..3).all(|axis| before[axis] < kernel[axis] && after[axis] < kernel[axis]);
         seen.then_some(output)
     }
@@ -131,7 +134,8 @@ pub fn average(shape: &PoolShape, count_padding: bool, xs: &[f32], ys: &mut [f32
     let places: usize = output.iter().product();
     ys.par_chunks_mut(places).zip(xs.par_chunks(shape.cells())).for_each(|(ys, xs)| {
         shape.places(output, |place, covered| {
-            let sum: f32 = lines(shape.input, &covered).map(|line| xs[line].iter().sum::<f32>()).sum();
+            let sum: f32 =
+                lines(shape.input, &covered).map(|line| xs[line].iter().sum::<f32>()).sum();
             ys[place] = sum / shape.divisor(&covered, position(output, place), count_padding);
         });
     });
@@ -144,7 +148,8 @@ pub fn average_gradient(shape: &PoolShape, count_padding: bool, dys: &[f32], dxs
     dys.par_chunks(places).zip(dxs.par_chunks_mut(shape.cells())).for_each(|(dys, dxs)| {
         dxs.fill(0.);
         shape.places(output, |place, covered| {
-            let share = dys[place] / shape.divisor(&covered, position(output, place), count_padding);
+            let share =
+                dys[place] / shape.divisor(&covered, position(output, place), count_padding);
             for line in lines(shape.input, &covered) {
                 dxs[line].iter_mut().for_each(|dx| *dx += share);
             }

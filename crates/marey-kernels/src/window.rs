@@ -50,7 +50,10 @@ impl Window {
 
     /// Whether every place of the window is one cell of the input.
     pub(crate) fn is_pointwise(&self) -> bool {
-        self.kernel == [1; 3] && self.stride == [1; 3] && self.before == [0; 3] && self.after == [0; 3]
+        self.kernel == [1; 3]
+            && self.stride == [1; 3]
+            && self.before == [0; 3]
+            && self.after == [0; 3]
     }
 
     /// Number of cells in the window.
@@ -60,7 +63,13 @@ impl Window {
 }
 
 /// The outputs `lo..hi` along one axis for which tap `tap` falls on the input: `out * stride + tap - before` in `0..input`.
-pub(crate) fn valid(tap: usize, stride: usize, before: usize, input: usize, output: usize) -> (usize, usize) {
+pub(crate) fn valid(
+    tap: usize,
+    stride: usize,
+    before: usize,
+    input: usize,
+    output: usize,
+) -> (usize, usize) {
     let lo = before.saturating_sub(tap).div_ceil(stride);
     let hi = (input + before).saturating_sub(tap).div_ceil(stride).min(output);
     (lo.min(hi), hi)
@@ -102,13 +111,21 @@ mod tests {
 
     #[test]
     fn valid_is_what_a_loop_finds() {
-        for (kernel, stride, before, input) in [(3, 1, 1, 5), (2, 3, 0, 8), (7, 2, 3, 6), (5, 4, 2, 3), (3, 2, 2, 1)] {
-            let Some([output, ..]) = axis(kernel, stride, before, kernel).output([input; 3]) else { continue };
+        for (kernel, stride, before, input) in
+            [(3, 1, 1, 5), (2, 3, 0, 8), (7, 2, 3, 6), (5, 4, 2, 3), (3, 2, 2, 1)]
+        {
+            let Some([output, ..]) = axis(kernel, stride, before, kernel).output([input; 3]) else {
+                continue;
+            };
             for tap in 0..kernel {
                 let inside = |o: usize| (before..before + input).contains(&(o * stride + tap));
                 let want: Vec<usize> = (0..output).filter(|&o| inside(o)).collect();
                 let (lo, hi) = valid(tap, stride, before, input, output);
-                assert_eq!((lo..hi).collect::<Vec<_>>(), want, "{kernel} {stride} {before} {input} tap {tap}");
+                assert_eq!(
+                    (lo..hi).collect::<Vec<_>>(),
+                    want,
+                    "{kernel} {stride} {before} {input} tap {tap}"
+                );
             }
         }
     }

@@ -41,7 +41,8 @@ impl BatchNorm {
         running_var: &Tensor,
         config: BatchNormConfig,
     ) -> Result<Self> {
-        let (running_mean, running_var) = (Var::from_tensor(running_mean)?, Var::from_tensor(running_var)?);
+        let (running_mean, running_var) =
+            (Var::from_tensor(running_mean)?, Var::from_tensor(running_var)?);
         Ok(Self { weight, bias, running_mean, running_var, config })
     }
 
@@ -51,25 +52,38 @@ impl BatchNorm {
         let scale = (&self.weight / deviation)?;
         let shift = (&self.bias - (self.running_mean.as_detached_tensor() * &scale)?)?;
         if ops::takes(xs) {
-            return xs.contiguous()?.apply_op3(&scale.contiguous()?, &shift.contiguous()?, ops::affine::Affine);
+            return xs.contiguous()?.apply_op3(
+                &scale.contiguous()?,
+                &shift.contiguous()?,
+                ops::affine::Affine,
+            );
         }
         let over = channels_over(xs);
-        xs.broadcast_mul(&scale.reshape(over.as_slice())?)?.broadcast_add(&shift.reshape(over.as_slice())?)
+        xs.broadcast_mul(&scale.reshape(over.as_slice())?)?
+            .broadcast_add(&shift.reshape(over.as_slice())?)
     }
 
     /// Normalises by the batch's statistics, and moves the running ones towards them.
     fn train(&self, xs: &Tensor) -> Result<Tensor> {
         let dims @ [n, c, p] = ops::planes(xs)?;
         if n * p < 2 {
-            bail!("batch norm: one value a channel has no variance to train with, got {:?}", xs.dims())
+            bail!(
+                "batch norm: one value a channel has no variance to train with, got {:?}",
+                xs.dims()
+            )
         }
         if ops::takes(xs) {
             let (mean, variance) = ops::with_cells(xs, |xs| norm::statistics(xs, dims))?;
             let tensor = |values: &[f32]| Tensor::new(values, xs.device());
             self.update(&tensor(&mean)?, &tensor(&variance)?, n * p)?;
-            let inverse = variance.iter().map(|v| (1. / (f64::from(*v) + self.config.eps).sqrt()) as f32);
+            let inverse =
+                variance.iter().map(|v| (1. / (f64::from(*v) + self.config.eps).sqrt()) as f32);
             let normalise = ops::batch_norm::Normalise { mean, inverse: inverse.collect() };
-            return xs.contiguous()?.apply_op3(&self.weight.contiguous()?, &self.bias.contiguous()?, normalise);
+            return xs.contiguous()?.apply_op3(
+                &self.weight.contiguous()?,
+                &self.bias.contiguous()?,
+                normalise,
+            );
         }
         let rows = xs.transpose(0, 1)?.contiguous()?.reshape((c, n * p))?;
         let mean = rows.mean(1)?;

@@ -52,12 +52,18 @@ impl Conv3d {
         let (c_out, group_in, kt, kh, kw) = self.weight.dims5()?;
         let Conv3dConfig { padding, stride, groups } = self.config;
         if c_in != group_in * groups {
-            bail!("conv3d: expected {} channels ({groups} groups of {group_in}), got {:?}", group_in * groups, xs.dims())
+            bail!(
+                "conv3d: expected {} channels ({groups} groups of {group_in}), got {:?}",
+                group_in * groups,
+                xs.dims()
+            )
         }
         let window = padding.window([kt, kh, kw], stride, [t, h, w]);
         let shape = ConvShape { n, c_in, c_out, groups, input: [t, h, w], window };
         if shape.output().is_none() {
-            bail!("conv3d: a kernel {kt}x{kh}x{kw} of stride {stride:?} does not fit {t}x{h}x{w} padded by {padding:?}")
+            bail!(
+                "conv3d: a kernel {kt}x{kh}x{kw} of stride {stride:?} does not fit {t}x{h}x{w} padded by {padding:?}"
+            )
         }
         Ok(shape)
     }
@@ -84,7 +90,13 @@ impl Module for Conv3d {
 }
 
 /// A convolution with a bias, at `vb`: tensors `weight` and `bias` (zero at first).
-pub fn conv3d(c_in: usize, c_out: usize, kernel: [usize; 3], config: Conv3dConfig, vb: VarBuilder) -> Result<Conv3d> {
+pub fn conv3d(
+    c_in: usize,
+    c_out: usize,
+    kernel: [usize; 3],
+    config: Conv3dConfig,
+    vb: VarBuilder,
+) -> Result<Conv3d> {
     let bias = vb.get_with_hints(c_out, "bias", init::ZERO)?;
     let conv = conv3d_no_bias(c_in, c_out, kernel, config, vb)?;
     Ok(Conv3d { bias: Some(bias), ..conv })
@@ -100,10 +112,12 @@ pub fn conv3d_no_bias(
 ) -> Result<Conv3d> {
     let groups = config.groups;
     if groups == 0 || !c_in.is_multiple_of(groups) || !c_out.is_multiple_of(groups) {
-        bail!("conv3d `{}`: {c_in} and {c_out} channels do not divide into {groups} groups", vb.prefix())
+        bail!(
+            "conv3d `{}`: {c_in} and {c_out} channels do not divide into {groups} groups",
+            vb.prefix()
+        )
     }
     let shape = (c_out, c_in / groups, kt, kh, kw);
     let weight = vb.get_with_hints(shape, "weight", init::DEFAULT_KAIMING_NORMAL)?;
     Ok(Conv3d::new(weight, None, config))
 }
-

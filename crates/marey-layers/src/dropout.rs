@@ -35,8 +35,9 @@ impl ModuleT for Dropout {
         }
         let mut rng = rng::layer_stream(&self.name)?;
         let keep = 1. / (1. - self.p);
-        let mask: Vec<f32> =
-            (0..xs.elem_count()).map(|_| if rng.random::<f32>() < self.p { 0. } else { keep }).collect();
+        let mask: Vec<f32> = (0..xs.elem_count())
+            .map(|_| if rng.random::<f32>() < self.p { 0. } else { keep })
+            .collect();
         xs * Tensor::from_vec(mask, xs.shape(), xs.device())?.to_dtype(xs.dtype())?
     }
 }

@@ -103,8 +103,16 @@ mod tests {
     #[test]
     fn seeded_keeps_what_is_there() -> Result<()> {
         let vars = VarMap::new();
-        let first = seeded(&vars, 1, DType::F32, &Device::Cpu).get_with_hints(4, "a", DEFAULT_KAIMING_NORMAL)?;
-        let again = seeded(&vars, 2, DType::F32, &Device::Cpu).get_with_hints(4, "a", DEFAULT_KAIMING_NORMAL)?;
+        let first = seeded(&vars, 1, DType::F32, &Device::Cpu).get_with_hints(
+            4,
+            "a",
+            DEFAULT_KAIMING_NORMAL,
+        )?;
+        let again = seeded(&vars, 2, DType::F32, &Device::Cpu).get_with_hints(
+            4,
+            "a",
+            DEFAULT_KAIMING_NORMAL,
+        )?;
         assert_eq!(first.to_vec1::<f32>()?, again.to_vec1::<f32>()?);
         Ok(())
     }

@@ -32,7 +32,8 @@ impl Module for LocalResponseNorm {
             return Ok(xs.clone());
         }
         if ops::takes(xs) {
-            let shape = LrnShape { dims, size, alpha: alpha as f32, beta: beta as f32, k: k as f32 };
+            let shape =
+                LrnShape { dims, size, alpha: alpha as f32, beta: beta as f32, k: k as f32 };
             return xs.contiguous()?.apply_op1(ops::lrn::Lrn(shape));
         }
         let squares = xs.reshape((n, c, p))?.sqr()?.pad_with_zeros(1, size / 2, (size - 1) / 2)?;

@@ -48,7 +48,13 @@ pub(crate) fn planes(xs: &Tensor) -> Result<[usize; 3]> {
 }
 
 /// The `count` cells of `xs` along `axis` from `first`, `step` apart: a slice, by candle's operations.
-pub(crate) fn stepped(xs: &Tensor, axis: usize, first: usize, step: usize, count: usize) -> Result<Tensor> {
+pub(crate) fn stepped(
+    xs: &Tensor,
+    axis: usize,
+    first: usize,
+    step: usize,
+    count: usize,
+) -> Result<Tensor> {
     if step == 1 {
         return xs.narrow(axis, first, count);
     }

@@ -42,7 +42,8 @@ impl Padding {
                 for axis in 0..3 {
                     // A step of zero is refused where the window is used.
                     let places = input[axis].div_ceil(stride[axis].max(1)).max(1);
-                    let total = ((places - 1) * stride[axis] + kernel[axis]).saturating_sub(input[axis]);
+                    let total =
+                        ((places - 1) * stride[axis] + kernel[axis]).saturating_sub(input[axis]);
                     before[axis] = total / 2;
                     after[axis] = total - total / 2;
                 }

@@ -96,7 +96,9 @@ pub fn avg_pool2d(xs: &Tensor, config: Pool3dConfig) -> Result<Tensor> {
 }
 
 fn in_one_frame(xs: &Tensor, pool: &impl Module) -> Result<Tensor> {
-    let [_, _, _, _] = *xs.dims() else { bail!("pool2d: expected images [N, C, H, W], got {:?}", xs.dims()) };
+    let [_, _, _, _] = *xs.dims() else {
+        bail!("pool2d: expected images [N, C, H, W], got {:?}", xs.dims())
+    };
     pool.forward(&xs.unsqueeze(2)?)?.squeeze(2)
 }
 

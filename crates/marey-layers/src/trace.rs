@@ -38,7 +38,11 @@ pub fn record(forward: impl FnOnce() -> Result<Tensor>) -> Result<Vec<Stage>> {
     let ys = ys?;
     let mut stages = recorder.stages;
     if recorder.pending > 0 {
-        stages.push(Stage { name: "output".into(), shape: ys.dims().into(), multiply_adds: recorder.pending });
+        stages.push(Stage {
+            name: "output".into(),
+            shape: ys.dims().into(),
+            multiply_adds: recorder.pending,
+        });
     }
     Ok(stages)
 }
@@ -48,7 +52,11 @@ pub fn stage(name: &str, xs: &Tensor) {
     RECORDER.with_borrow_mut(|recorder| {
         if let Some(recorder) = recorder {
             let multiply_adds = std::mem::take(&mut recorder.pending);
-            recorder.stages.push(Stage { name: name.into(), shape: xs.dims().into(), multiply_adds });
+            recorder.stages.push(Stage {
+                name: name.into(),
+                shape: xs.dims().into(),
+                multiply_adds,
+            });
         }
     });
 }

@@ -6,8 +6,8 @@ use std::collections::HashMap;
 use candle::{DType, Device, Module, ModuleT, Result, Tensor, Var};
 use marey_layers::pool::avg_pool2d;
 use marey_layers::{
-    AvgPool3d, BatchNorm, BatchNormConfig, Conv3d, Conv3dConfig, LocalResponseNorm, MaxPool3d, Padding, Pool3dConfig,
-    max_pool2d,
+    AvgPool3d, BatchNorm, BatchNormConfig, Conv3d, Conv3dConfig, LocalResponseNorm, MaxPool3d,
+    Padding, Pool3dConfig, max_pool2d,
 };
 
 const FORWARD: f64 = 1e-5;
@@ -50,7 +50,12 @@ impl Case<'_> {
         let (got, want) = (got.to_dtype(DType::F64)?, want.to_dtype(DType::F64)?);
         let scale = want.abs()?.max_all()?.to_scalar::<f64>()?.max(1e-3);
         let worst = (got - want)?.abs()?.max_all()?.to_scalar::<f64>()? / scale;
-        assert!(worst <= tolerance, "{} {part} in {:?}: relative error {worst:.1e}", self.name, self.dtype);
+        assert!(
+            worst <= tolerance,
+            "{} {part} in {:?}: relative error {worst:.1e}",
+            self.name,
+            self.dtype
+        );
         Ok(())
     }
 
@@ -60,7 +65,8 @@ impl Case<'_> {
         let dys = wave(ys.dims(), 4.)?.to_dtype(self.dtype)?;
         let grads = (ys * dys)?.sum_all()?.backward()?;
         for (part, var) in vars {
-            let grad = grads.get(var).unwrap_or_else(|| panic!("{}: no gradient {part}", self.name));
+            let grad =
+                grads.get(var).unwrap_or_else(|| panic!("{}: no gradient {part}", self.name));
             self.compare(part, grad, GRADIENT)?;
         }
         Ok(())
@@ -85,13 +91,15 @@ fn each(layer: &str, check: impl Fn(&mut Case) -> Result<()>) -> Result<()> {
 fn conv(case: &mut Case) -> Result<()> {
     let [n, c_in, c_out, groups] = [(); 4].map(|()| case.number());
     let (size, kernel, stride) = (case.axes(), case.axes(), case.axes());
-    let (before, after, bias, same) = (case.axes(), case.axes(), case.number() == 1, case.number() == 1);
+    let (before, after, bias, same) =
+        (case.axes(), case.axes(), case.number() == 1, case.number() == 1);
     let x = case.var(&wave(&[&[n, c_in], &size[..]].concat(), 1.)?)?;
     let w = case.var(&wave(&[&[c_out, c_in / groups], &kernel[..]].concat(), 2.)?)?;
     let b = case.var(&wave(&[c_out], 3.)?)?;
     let padding = if same { Padding::Same } else { Padding::Ends { before, after } };
     let of_bias = bias.then(|| b.as_tensor().clone());
-    let ys = Conv3d::new(w.as_tensor().clone(), of_bias, Conv3dConfig { padding, stride, groups }).forward(&x)?;
+    let ys = Conv3d::new(w.as_tensor().clone(), of_bias, Conv3dConfig { padding, stride, groups })
+        .forward(&x)?;
     let vars = [("dx", &x), ("dw", &w), ("db", &b)];
     case.check(&ys, if bias { &vars } else { &vars[..2] })
 }
@@ -147,7 +155,8 @@ fn max_pool3d_with_same_padding_matches_pytorch() -> Result<()> {
     each("max_pool3d-same", |case| {
         let [n, c] = [(); 2].map(|()| case.number());
         let size = case.axes();
-        let config = Pool3dConfig { padding: Padding::Same, ..Pool3dConfig::new(case.axes(), case.axes()) };
+        let config =
+            Pool3dConfig { padding: Padding::Same, ..Pool3dConfig::new(case.axes(), case.axes()) };
         let x = case.var(&wave(&[&[n, c], &size[..]].concat(), 1.)?)?;
         case.check(&MaxPool3d(config).forward(&x)?, &[("dx", &x)])
     })
@@ -160,7 +169,8 @@ fn batch_norm_matches_pytorch() -> Result<()> {
         let (size, train) = (case.axes(), case.number() == 1);
         let x = case.var(&wave(&[&[n, c], &size[..]].concat(), 1.)?.affine(2., 0.5)?)?;
         let (w, b) = (case.var(&wave(&[c], 2.)?)?, case.var(&wave(&[c], 3.)?)?);
-        let (mean, var) = (case.var(&wave(&[c], 5.)?)?, case.var(&wave(&[c], 6.)?.affine(1., 1.5)?)?);
+        let (mean, var) =
+            (case.var(&wave(&[c], 5.)?)?, case.var(&wave(&[c], 6.)?.affine(1., 1.5)?)?);
         let config = BatchNormConfig { eps: 1e-3, momentum: 0.1 };
         let (weight, bias) = (w.as_tensor().clone(), b.as_tensor().clone());
         let norm = BatchNorm::new(weight, bias, mean.as_tensor(), var.as_tensor(), config)?;

@@ -87,7 +87,10 @@ impl Model {
     /// Builds the network at `vb`.
     pub fn build(&self, sizes: &Sizes, vb: VarBuilder) -> Result<Box<dyn Network>> {
         if sizes.classes == 0 || sizes.shrink == 0 {
-            bail!("{}: expected at least one class, and a shrink of at least 1, got {sizes:?}", self.name)
+            bail!(
+                "{}: expected at least one class, and a shrink of at least 1, got {sizes:?}",
+                self.name
+            )
         }
         (self.build)(sizes, vb)
     }

@@ -86,7 +86,9 @@ pub fn run(bench: &Bench) -> anyhow::Result<u8> {
     let [t, h, w] = sizes.input;
     let dims = [args.batch.into(), sizes.c_in, t, h, w];
     let clip = seeded(&VarMap::new(), args.seed, DType::F32, &device);
-    let clip = clip.get_with_hints(&dims, "clip", candle_nn::Init::Randn { mean: 0., stdev: 1. })?.detach();
+    let clip = clip
+        .get_with_hints(&dims, "clip", candle_nn::Init::Randn { mean: 0., stdev: 1. })?
+        .detach();
     let pass = |step: u64| -> anyhow::Result<()> {
         if args.train {
             let gradients = || network.forward_t(&clip, true)?.sum_all()?.backward();
@@ -143,5 +145,7 @@ fn finish(ys: &Tensor) -> candle::Result<()> {
 fn peak_rss_mb() -> f64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
-    line.and_then(|line| line.trim().trim_end_matches(" kB").parse::<f64>().ok()).unwrap_or_default() / 1024.
+    line.and_then(|line| line.trim().trim_end_matches(" kB").parse::<f64>().ok())
+        .unwrap_or_default()
+        / 1024.
 }

@@ -105,7 +105,8 @@ pub fn run(args: &Args) -> anyhow::Result<u8> {
 }
 
 fn text(answer: &Answer) -> String {
-    let head = format!("{} ({} frames, {} clips)", answer.video.display(), answer.frames, answer.clips);
+    let head =
+        format!("{} ({} frames, {} clips)", answer.video.display(), answer.frames, answer.clips);
     let lines = answer.top.iter().map(|action| format!("  {:.4}  {}", action.score, action.label));
     [head].into_iter().chain(lines).collect::<Vec<_>>().join("\n")
 }
@@ -119,9 +120,13 @@ fn labels(args: &Args, model: &Model) -> anyhow::Result<Vec<String>> {
     };
     let text = std::fs::read(path).with_context(|| path.display().to_string())?;
     let text = String::from_utf8_lossy(&text);
-    let labels: Vec<String> = text.lines().map(|line| line.trim().to_string()).filter(|l| !l.is_empty()).collect();
+    let labels: Vec<String> =
+        text.lines().map(|line| line.trim().to_string()).filter(|l| !l.is_empty()).collect();
     if labels.is_empty() {
-        return Err(failure(exit::CORRUPT, format!("{}: expected a class a line, got none", path.display())));
+        return Err(failure(
+            exit::CORRUPT,
+            format!("{}: expected a class a line, got none", path.display()),
+        ));
     }
     Ok(labels)
 }
@@ -157,7 +162,8 @@ fn classify(
     let scores: Vec<f32> = (scores / clips.len() as f64)?.squeeze(0)?.to_vec1()?;
     let mut order: Vec<usize> = (0..scores.len()).collect();
     order.sort_by(|a, b| scores[*b].total_cmp(&scores[*a]));
-    let action = |class: usize| Action { score: scores[class], class, label: labels[class].clone() };
+    let action =
+        |class: usize| Action { score: scores[class], class, label: labels[class].clone() };
     let top = order.into_iter().take(args.top).map(action).collect();
     Ok(Answer { video: path.into(), frames, clips: clips.len(), top })
 }

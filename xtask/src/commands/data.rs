@@ -15,7 +15,9 @@ pub enum Data {
 
 /// Write pictures of a dataset that a person can look at: a contact sheet and an animation of every class
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Example:\n  cargo xtask data preview marionettes --output marionettes --size 128")]
+#[command(
+    after_help = "Example:\n  cargo xtask data preview marionettes --output marionettes --size 128"
+)]
 pub struct Args {
     /// The dataset
     #[arg(value_parser = ["marionettes"])]
@@ -33,9 +35,17 @@ pub struct Args {
 
 pub fn run(data: &Data) -> anyhow::Result<u8> {
     let Data::Preview(args) = data;
-    let config = MarionettesConfig { width: args.size, height: args.size, seed: args.seed, ..Default::default() };
+    let config = MarionettesConfig {
+        width: args.size,
+        height: args.size,
+        seed: args.seed,
+        ..Default::default()
+    };
     let dataset = Marionettes::new(config, Subset::Test)?;
-    let folder = args.output.clone().unwrap_or_else(|| PathBuf::from(format!("runs/preview-{}", args.dataset)));
+    let folder = args
+        .output
+        .clone()
+        .unwrap_or_else(|| PathBuf::from(format!("runs/preview-{}", args.dataset)));
     for path in preview(&dataset, &folder)? {
         out::text(&path.display().to_string())?;
     }

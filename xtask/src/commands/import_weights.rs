@@ -56,7 +56,10 @@ pub fn run(args: &Args) -> anyhow::Result<u8> {
         out::text(&list(&imported.account))?;
     }
     let (source, output) = (args.source.display(), args.output.display());
-    out::text(&format!("{source} ({}): {}\nwritten to {output}", imported.dialect, imported.account))?;
+    out::text(&format!(
+        "{source} ({}): {}\nwritten to {output}",
+        imported.dialect, imported.account
+    ))?;
     Ok(exit::OK)
 }
 
@@ -64,21 +67,43 @@ pub fn run(args: &Args) -> anyhow::Result<u8> {
 fn list(account: &Account) -> String {
     let mut lines = Vec::new();
     lines.extend(account.used.iter().map(|name| format!("used       {name}")));
-    lines.extend(account.renamed.iter().map(|(theirs, ours)| format!("renamed    {theirs} -> {ours}")));
     lines.extend(
-        account.defined.iter().map(|(name, value)| format!("defined    {name} = {value} (not in this release)")),
+        account.renamed.iter().map(|(theirs, ours)| format!("renamed    {theirs} -> {ours}")),
     );
-    lines.extend(account.transposed.iter().map(|(name, axes)| format!("transposed {name} by {axes:?}")));
-    lines.extend(account.reshaped.iter().map(|(name, from)| format!("reshaped   {name} from {from:?}")));
-    lines.extend(account.converted.iter().map(|(name, from)| format!("converted  {name} from {from}")));
+    lines.extend(
+        account
+            .defined
+            .iter()
+            .map(|(name, value)| format!("defined    {name} = {value} (not in this release)")),
+    );
+    lines.extend(
+        account.transposed.iter().map(|(name, axes)| format!("transposed {name} by {axes:?}")),
+    );
+    lines.extend(
+        account.reshaped.iter().map(|(name, from)| format!("reshaped   {name} from {from:?}")),
+    );
+    lines.extend(
+        account.converted.iter().map(|(name, from)| format!("converted  {name} from {from}")),
+    );
     lines.extend(account.ignored.iter().map(|name| format!("ignored    {name}")));
     lines.extend(account.left_over.iter().map(|name| format!("left over  {name}")));
     lines.extend(account.mismatched.iter().map(|mismatch| {
-        format!("mismatched {}: expected {:?}, got {:?}", mismatch.name, mismatch.wanted, mismatch.met)
+        format!(
+            "mismatched {}: expected {:?}, got {:?}",
+            mismatch.name, mismatch.wanted, mismatch.met
+        )
     }));
     lines.extend(
-        account.unreadable.iter().map(|(ours, _, dtype)| format!("unreadable {ours}: elements of {dtype}")),
+        account
+            .unreadable
+            .iter()
+            .map(|(ours, _, dtype)| format!("unreadable {ours}: elements of {dtype}")),
     );
-    lines.extend(account.missing.iter().map(|(ours, theirs)| format!("missing    {ours} (looked for as {theirs})")));
+    lines.extend(
+        account
+            .missing
+            .iter()
+            .map(|(ours, theirs)| format!("missing    {ours} (looked for as {theirs})")),
+    );
     lines.join("\n")
 }

@@ -52,7 +52,10 @@ pub fn run(args: &Args) -> anyhow::Result<u8> {
     let network = model.load(&sizes, &args.weights, &device)?;
     let results = HashMap::from([
         ("logits".to_string(), network.forward_t(&clip, false)?.to_device(&candle::Device::Cpu)?),
-        ("features".to_string(), network.features_t(&clip, false)?.to_device(&candle::Device::Cpu)?),
+        (
+            "features".to_string(),
+            network.features_t(&clip, false)?.to_device(&candle::Device::Cpu)?,
+        ),
     ]);
     let bytes = safetensors::serialize(&results, None).context("the results")?;
     marey::train::write_atomically(&args.output, &bytes)?;
@@ -63,16 +66,24 @@ pub fn run(args: &Args) -> anyhow::Result<u8> {
 fn clip(args: &Args) -> anyhow::Result<Tensor> {
     let path = args.input.display();
     let bytes = std::fs::read(&args.input).with_context(|| path.to_string())?;
-    let tensors = candle::safetensors::load_buffer(&bytes, &candle::Device::Cpu)
-        .map_err(|error| failure(exit::CORRUPT, format!("{path}: not a safetensors file: {error}")))?;
+    let tensors =
+        candle::safetensors::load_buffer(&bytes, &candle::Device::Cpu).map_err(|error| {
+            failure(exit::CORRUPT, format!("{path}: not a safetensors file: {error}"))
+        })?;
     let Some(clip) = tensors.get("clip") else {
         let mut names: Vec<_> = tensors.keys().map(String::as_str).collect();
         names.sort_unstable();
-        return Err(failure(exit::CORRUPT, format!("{path}: expected a tensor `clip`, got {}", names.join(", "))));
+        return Err(failure(
+            exit::CORRUPT,
+            format!("{path}: expected a tensor `clip`, got {}", names.join(", ")),
+        ));
     };
     if clip.rank() != 5 || clip.elem_count() == 0 {
         let shape = clip.dims();
-        return Err(failure(exit::CORRUPT, format!("{path}: expected `clip` as [N, C, T, H, W], got {shape:?}")));
+        return Err(failure(
+            exit::CORRUPT,
+            format!("{path}: expected `clip` as [N, C, T, H, W], got {shape:?}"),
+        ));
     }
     Ok(clip.to_dtype(DType::F32)?)
 }

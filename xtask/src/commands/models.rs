@@ -68,7 +68,8 @@ pub fn run(args: &Args) -> anyhow::Result<u8> {
             row.paper.into(),
         ]
     };
-    let head = ["model", "year", "clip", "classes", "parameters", "multiply-adds", "crate", "paper"];
+    let head =
+        ["model", "year", "clip", "classes", "parameters", "multiply-adds", "crate", "paper"];
     out::text(&out::table(&head, &rows.iter().map(cells).collect::<Vec<_>>()))?;
     Ok(exit::OK)
 }

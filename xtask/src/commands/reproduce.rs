@@ -62,14 +62,20 @@ pub struct Args {
 pub fn run(args: &Args) -> anyhow::Result<u8> {
     let recipes = recipe::all()?;
     if args.list {
-        let rows: Vec<_> =
-            recipes.iter().map(|r| vec![r.id.clone(), r.aliases.join(", "), r.title.clone()]).collect();
+        let rows: Vec<_> = recipes
+            .iter()
+            .map(|r| vec![r.id.clone(), r.aliases.join(", "), r.title.clone()])
+            .collect();
         out::text(&out::table(&["table", "also called", "shows"], &rows))?;
         return Ok(exit::OK);
     }
     let name = args.table.as_deref().unwrap_or_default();
-    let Some(recipe) = recipes.iter().find(|r| r.id == name || r.aliases.iter().any(|a| a == name)) else {
-        return Err(failure(exit::USAGE, format!("no table is called `{name}`; `reproduce --list` has those there are")));
+    let Some(recipe) = recipes.iter().find(|r| r.id == name || r.aliases.iter().any(|a| a == name))
+    else {
+        return Err(failure(
+            exit::USAGE,
+            format!("no table is called `{name}`; `reproduce --list` has those there are"),
+        ));
     };
     table(args, recipe)
 }
@@ -86,7 +92,13 @@ fn table(args: &Args, recipe: &Recipe) -> anyhow::Result<u8> {
         _ => Source::marionettes(scale, args.seed)?,
     };
     let device = args.device.open()?;
-    let folder = args.runs.join(format!("{}-{}-{}-seed{}", recipe.id, source.slug, length.name(), args.seed));
+    let folder = args.runs.join(format!(
+        "{}-{}-{}-seed{}",
+        recipe.id,
+        source.slug,
+        length.name(),
+        args.seed
+    ));
     std::fs::create_dir_all(&folder).with_context(|| folder.display().to_string())?;
     interrupt::watch()?;
     let mut report = Report::new(recipe, &source.name, args.seed);
@@ -100,15 +112,18 @@ fn table(args: &Args, recipe: &Recipe) -> anyhow::Result<u8> {
         report.add(row, trial.run()?);
     }
     let (markdown, json) = (report.markdown(), serde_json::to_string_pretty(&report)?);
-    let curve = |line: &'_ Line| line.measured.clone().map(|measured| (line.method.to_string(), measured));
+    let curve =
+        |line: &'_ Line| line.measured.clone().map(|measured| (line.method.to_string(), measured));
     let measured: Vec<_> = report.rows.iter().filter_map(curve).collect();
     let curves: Vec<_> = measured
         .iter()
         .map(|(name, m)| Curve { name, losses: &m.losses, accuracies: &m.accuracies })
         .collect();
-    for (name, text) in
-        [("report.md", &markdown), ("report.json", &json), ("curves.svg", &curves::svg(&recipe.title, &curves))]
-    {
+    for (name, text) in [
+        ("report.md", &markdown),
+        ("report.json", &json),
+        ("curves.svg", &curves::svg(&recipe.title, &curves)),
+    ] {
         write_atomically(folder.join(name), text.as_bytes())?;
     }
     out::text(if args.json { &json } else { &markdown })?;

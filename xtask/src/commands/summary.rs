@@ -7,7 +7,9 @@ use crate::{exit, out};
 
 /// Show a network's parameters, multiply-adds and the shape after every stage
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Examples:\n  cargo xtask summary c3d\n  cargo xtask summary i3d --classes 101 --frames 16 --json")]
+#[command(
+    after_help = "Examples:\n  cargo xtask summary c3d\n  cargo xtask summary i3d --classes 101 --frames 16 --json"
+)]
 pub struct Args {
     /// As `models` lists it
     model: String,
@@ -65,7 +67,9 @@ pub fn run(args: &Args) -> anyhow::Result<u8> {
         parameters: summary.parameters,
         weights: summary.weights,
         multiply_adds: summary.multiply_adds,
-        stages: stages.map(|s| Stage { name: s.name, shape: s.shape, multiply_adds: s.multiply_adds }).collect(),
+        stages: stages
+            .map(|s| Stage { name: s.name, shape: s.shape, multiply_adds: s.multiply_adds })
+            .collect(),
     };
     if args.json {
         out::json(&report)?;
@@ -78,8 +82,9 @@ pub fn run(args: &Args) -> anyhow::Result<u8> {
 fn text(report: &Report) -> String {
     let [n, c, t, h, w] = report.input;
     let sizes = |shape: &[usize]| shape.iter().map(usize::to_string).collect::<Vec<_>>().join("x");
-    let cells =
-        |stage: &Stage| vec![stage.name.clone(), sizes(&stage.shape), out::thousands(stage.multiply_adds)];
+    let cells = |stage: &Stage| {
+        vec![stage.name.clone(), sizes(&stage.shape), out::thousands(stage.multiply_adds)]
+    };
     let rows: Vec<_> = report.stages.iter().map(cells).collect();
     format!(
         "{}: {}, {} classes, clip {n}x{c}x{t}x{h}x{w}\n\n{}\n\nparameters     {}\nweights        {}\nmultiply-adds  {} ({:.3} G)",

@@ -16,7 +16,10 @@ const MARGIN: f64 = 48.;
 
 /// Two panels side by side, loss and batch accuracy over steps, averaged over sixtieths of the run.
 pub fn svg(title: &str, curves: &[Curve]) -> String {
-    let losses: Vec<_> = curves.iter().map(|c| smooth(c.losses.iter().copied().enumerate(), c.losses.len())).collect();
+    let losses: Vec<_> = curves
+        .iter()
+        .map(|c| smooth(c.losses.iter().copied().enumerate(), c.losses.len()))
+        .collect();
     let measured = |c: &Curve| {
         let points = c.accuracies.iter().enumerate().filter_map(|(i, a)| Some((i, (*a)? * 100.)));
         smooth(points, c.accuracies.len())
@@ -49,7 +52,9 @@ pub fn svg(title: &str, curves: &[Curve]) -> String {
 /// One panel of lines `(step, value)`, from 0 to `top`.
 fn panel(svg: &mut String, left: f64, label: &str, top: f64, lines: &[Vec<(f64, f64)>]) {
     let steps = lines.iter().flatten().map(|(x, _)| *x).fold(1., f64::max);
-    let place = |(x, y): (f64, f64)| (left + x / steps * WIDTH, MARGIN + HEIGHT - (y / top).min(1.) * HEIGHT);
+    let place = |(x, y): (f64, f64)| {
+        (left + x / steps * WIDTH, MARGIN + HEIGHT - (y / top).min(1.) * HEIGHT)
+    };
     for tick in 0..=4 {
         let share = f64::from(tick) / 4.;
         let (x, y) = place((share * steps, share * top));

@@ -12,7 +12,9 @@ pub fn watch() -> anyhow::Result<()> {
         if ASKED.swap(true, Ordering::SeqCst) {
             std::process::exit(exit::INTERRUPTED.into());
         }
-        eprintln!("\nstopping where the run can be taken up again; press Ctrl-C once more to stop at once");
+        eprintln!(
+            "\nstopping where the run can be taken up again; press Ctrl-C once more to stop at once"
+        );
     })?)
 }
 

@@ -147,7 +147,8 @@ mod tests {
     fn every_row_is_run_or_says_why_not() {
         for recipe in all().unwrap() {
             for row in &recipe.row {
-                let runs = [Length::Quick, Length::Default, Length::Full].map(|l| row.trial(l).is_some());
+                let runs =
+                    [Length::Quick, Length::Default, Length::Full].map(|l| row.trial(l).is_some());
                 assert!(runs == [row.waits.is_none(); 3], "{}", row.method);
                 assert_eq!(row.published.is_some(), row.evidence.is_some(), "{}", row.method);
                 assert_eq!(row.model.is_some(), row.protocol.is_some(), "{}", row.method);

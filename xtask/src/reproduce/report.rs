@@ -107,7 +107,9 @@ impl<'a> Report<'a> {
             );
         }
         text += "\n## Where the published numbers are from\n\n";
-        for (method, evidence) in self.rows.iter().filter_map(|row| Some((row.method, row.evidence?))) {
+        for (method, evidence) in
+            self.rows.iter().filter_map(|row| Some((row.method, row.evidence?)))
+        {
             text += &format!("* {method}: {evidence}.\n");
         }
         text

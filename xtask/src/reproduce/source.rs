@@ -27,11 +27,20 @@ impl Source {
     /// The generated benchmark.
     pub fn marionettes(scale: &Scale, seed: u64) -> anyhow::Result<Self> {
         let Scale { side, train, test } = *scale;
-        let config = MarionettesConfig { width: side, height: side, train, test, seed, ..Default::default() };
+        let config = MarionettesConfig {
+            width: side,
+            height: side,
+            train,
+            test,
+            seed,
+            ..Default::default()
+        };
         Ok(Self {
             train: Arc::new(Marionettes::new(config, Subset::Train)?),
             test: Arc::new(Marionettes::new(config, Subset::Test)?),
-            name: format!("Marionettes, {side}x{side}, {train} to learn from, {test} to be judged by"),
+            name: format!(
+                "Marionettes, {side}x{side}, {train} to learn from, {test} to be judged by"
+            ),
             fingerprint: format!("{config:?}"),
             slug: "marionettes".into(),
             side,
@@ -43,8 +52,16 @@ impl Source {
         let train = Ucf101::open(root, Subset::Train, split, Options::default())?;
         let test = Ucf101::open(root, Subset::Test, split, Options::default())?;
         Ok(Self {
-            name: format!("UCF101 split {split}, {} to learn from, {} to be judged by", train.len(), test.len()),
-            fingerprint: format!("ucf101 split {split} of {} and {} videos", train.len(), test.len()),
+            name: format!(
+                "UCF101 split {split}, {} to learn from, {} to be judged by",
+                train.len(),
+                test.len()
+            ),
+            fingerprint: format!(
+                "ucf101 split {split} of {} and {} videos",
+                train.len(),
+                test.len()
+            ),
             slug: format!("ucf101-split{split}"),
             train: Arc::new(train),
             test: Arc::new(test),
@@ -58,7 +75,9 @@ impl Source {
         crop: usize,
     ) -> impl Fn(Clip, &mut ChaCha8Rng) -> candle::Result<Clip> + Send + Sync + use<> {
         let side = self.side;
-        move |clip, rng| normalize(&random_crop(&sized(clip, side)?, crop, crop, rng)?, &Normalize::SIGNED)
+        move |clip, rng| {
+            normalize(&random_crop(&sized(clip, side)?, crop, crop, rng)?, &Normalize::SIGNED)
+        }
     }
 
     /// What is done to a test clip: the crop in the middle, values in `[-1, 1]`.

@@ -13,8 +13,8 @@ use marey::clip::{ClipSampler, Window};
 use marey::data::{Loader, LoaderConfig};
 use marey::layers::{Network, seeded};
 use marey::train::{
-    CheckpointConfig, EvaluateConfig, Evaluation, FitConfig, Objective, Outcome, Parameters, Schedule, SgdConfig,
-    TrainState, Warmup, evaluate, fit, latest, resume, write_atomically,
+    CheckpointConfig, EvaluateConfig, Evaluation, FitConfig, Objective, Outcome, Parameters,
+    Schedule, SgdConfig, TrainState, Warmup, evaluate, fit, latest, resume, write_atomically,
 };
 use marey::zoo::{self, Model, Sizes};
 use serde::{Deserialize, Serialize};
@@ -97,10 +97,12 @@ impl Trial<'_> {
             mean_class: evaluation.video.mean_class,
             clip_top1: evaluation.clip_top1,
             clip_top5: evaluation.clip_top5,
-            confusion: (0..sizes.classes).map(|label| evaluation.video.confusion.row(label).to_vec()).collect(),
+            confusion: (0..sizes.classes)
+                .map(|label| evaluation.video.confusion.row(label).to_vec())
+                .collect(),
             parameters: model.summary(&sizes)?.parameters,
             seconds: start.elapsed().as_secs_f64(),
-            waited: state.curve().iter().map(|point| f64::from(point.wait)).sum(),
+            waited: state.curve().iter().map(|point| point.wait).sum(),
             losses: state.curve().iter().map(|point| point.loss).collect(),
             accuracies: state.curve().iter().map(|point| point.accuracy).collect(),
             training: self.training.clone(),
@@ -119,13 +121,21 @@ impl Trial<'_> {
     fn loader_config(&self) -> LoaderConfig {
         let Training { frames, stride, batch, .. } = *self.training;
         let window = Window { length: frames, stride };
-        LoaderConfig { batch, sampler: ClipSampler::Random(window), seed: self.seed, ..Default::default() }
+        LoaderConfig {
+            batch,
+            sampler: ClipSampler::Random(window),
+            seed: self.seed,
+            ..Default::default()
+        }
     }
 
     fn fit_config(&self, folder: &Path) -> FitConfig {
         let Training { steps, rate, weight_decay, ref decay_at, .. } = *self.training;
-        let decay =
-            if decay_at.is_empty() { Schedule::cosine(steps) } else { Schedule::step(0.1, decay_at.clone()) };
+        let decay = if decay_at.is_empty() {
+            Schedule::cosine(steps)
+        } else {
+            Schedule::step(0.1, decay_at.clone())
+        };
         FitConfig {
             sgd: SgdConfig {
                 rate,
@@ -138,7 +148,11 @@ impl Trial<'_> {
             steps,
             seed: self.seed,
             clip_grad_norm: Some(5.),
-            checkpoint: Some(CheckpointConfig { dir: folder.to_path_buf(), every: SAVE_EVERY, keep: 2 }),
+            checkpoint: Some(CheckpointConfig {
+                dir: folder.to_path_buf(),
+                every: SAVE_EVERY,
+                keep: 2,
+            }),
             objective: Objective::CrossEntropy,
         }
     }
@@ -172,16 +186,26 @@ impl Trial<'_> {
         let mut observe = |report: &marey::train::StepReport<'_>| {
             bar.set_position(report.step + 1);
             let accuracy = report.point.accuracy.unwrap_or(f32::NAN);
-            bar.set_message(format!("loss {:.3}, batch accuracy {:3.0} %", report.point.loss, accuracy * 100.));
+            bar.set_message(format!(
+                "loss {:.3}, batch accuracy {:3.0} %",
+                report.point.loss,
+                accuracy * 100.
+            ));
+            if bar.is_hidden() && (report.step + 1).is_multiple_of((steps / 10).max(1)) {
+                eprintln!("{}: step {}, {}", self.method, report.step + 1, bar.message());
+            }
             if interrupt::asked() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
         };
-        let outcome = fit(network, vars, batches, &self.fit_config(folder), &mut state, &mut observe)
-            .with_context(|| self.method.to_string())?;
+        let outcome =
+            fit(network, vars, batches, &self.fit_config(folder), &mut state, &mut observe)
+                .with_context(|| self.method.to_string())?;
         bar.finish_and_clear();
         match outcome {
             Outcome::Finished => Ok(state),
             Outcome::Stopped => Err(interrupt::stopped()),
-            Outcome::OutOfBatches => anyhow::bail!("{}: the batches ended before the steps did", self.method),
+            Outcome::OutOfBatches => {
+                anyhow::bail!("{}: the batches ended before the steps did", self.method)
+            }
         }
     }
 
@@ -191,12 +215,14 @@ impl Trial<'_> {
         let config = LoaderConfig { batch: 1, shuffle: false, ..self.loader_config() };
         let loader = Loader::new(test.clone(), config, self.source.test_transform(crop))?;
         let bar = bar(&format!("{}, test", self.method), test.len() as u64);
-        let videos = loader.videos(ClipSampler::Uniform(Window { length: frames, stride }, clips))?;
-        let videos = videos.take_while(|_| !interrupt::asked()).map(|video| -> marey::data::Result<_> {
-            let video = video?;
-            bar.inc(1);
-            Ok((video.clips.to_device(self.device)?, video.label))
-        });
+        let videos =
+            loader.videos(ClipSampler::Uniform(Window { length: frames, stride }, clips))?;
+        let videos =
+            videos.take_while(|_| !interrupt::asked()).map(|video| -> marey::data::Result<_> {
+                let video = video?;
+                bar.inc(1);
+                Ok((video.clips.to_device(self.device)?, video.label))
+            });
         let evaluation = evaluate(network, videos, &EvaluateConfig::default());
         bar.finish_and_clear();
         if interrupt::asked() {
@@ -213,15 +239,17 @@ fn finished(path: &PathBuf, fingerprint: &str) -> anyhow::Result<Option<Measured
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(error).with_context(|| path.display().to_string()),
     };
-    let measured: Measured = serde_json::from_str(&text)
-        .map_err(|error| crate::exit::failure(crate::exit::CORRUPT, format!("{}: {error}", path.display())))?;
+    let measured: Measured = serde_json::from_str(&text).map_err(|error| {
+        crate::exit::failure(crate::exit::CORRUPT, format!("{}: {error}", path.display()))
+    })?;
     Ok((measured.fingerprint == fingerprint).then_some(measured))
 }
 
 /// A bar on stderr, that is not drawn where stderr is no terminal.
 fn bar(title: &str, length: u64) -> ProgressBar {
     let style = ProgressStyle::with_template("{prefix} {bar:24} {pos}/{len} {msg} ({eta} left)");
-    let bar = ProgressBar::new(length).with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
+    let bar =
+        ProgressBar::new(length).with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
     bar.set_prefix(title.to_string());
     if bar.is_hidden() {
         eprintln!("{title}: {length} steps");

@@ -8,7 +8,11 @@ use crate::window::valid;
 
 /// Calls `each` for every tap of every line of the output that falls on the input:
 /// the tap, the places `lo..hi` of the output's line, and the first cell of the input, both within one channel.
-fn lines(shape: &ConvShape, output: [usize; 3], mut each: impl FnMut(usize, (usize, usize), usize)) {
+fn lines(
+    shape: &ConvShape,
+    output: [usize; 3],
+    mut each: impl FnMut(usize, (usize, usize), usize),
+) {
     let [kt, kh, kw] = shape.window.kernel;
     let [st, sh, sw] = shape.window.stride;
     let [bt, bh, bw] = shape.window.before;
@@ -22,7 +26,11 @@ fn lines(shape: &ConvShape, output: [usize; 3], mut each: impl FnMut(usize, (usi
                     for e in 0..kw {
                         let (lo, hi) = valid(e, sw, bw, iw, output[2]);
                         if lo < hi {
-                            each((a * kh + b) * kw + e, (start + lo, start + hi), line + lo * sw + e - bw);
+                            each(
+                                (a * kh + b) * kw + e,
+                                (start + lo, start + hi),
+                                line + lo * sw + e - bw,
+                            );
                         }
                     }
                 }
@@ -56,8 +64,15 @@ pub(super) fn forward(
     });
 }
 
-pub(super) fn input_gradient(shape: &ConvShape, output: [usize; 3], dys: &[f32], ws: &[f32], dxs: &mut [f32]) {
-    let (places, step, filters) = (output.iter().product::<usize>(), shape.window.stride[2], shape.group_out());
+pub(super) fn input_gradient(
+    shape: &ConvShape,
+    output: [usize; 3],
+    dys: &[f32],
+    ws: &[f32],
+    dxs: &mut [f32],
+) {
+    let (places, step, filters) =
+        (output.iter().product::<usize>(), shape.window.stride[2], shape.group_out());
     dxs.par_chunks_mut(shape.cells_in()).enumerate().for_each(|(i, dxs)| {
         let (clip, group) = (i / shape.c_in, i % shape.c_in);
         dxs.fill(0.);
@@ -69,14 +84,24 @@ pub(super) fn input_gradient(shape: &ConvShape, output: [usize; 3], dys: &[f32],
                 if step == 1 {
                     dxs[first..].iter_mut().zip(dys).for_each(|(dx, dy)| *dx += w * dy);
                 } else {
-                    dxs[first..].iter_mut().step_by(step).zip(dys).for_each(|(dx, dy)| *dx += w * dy);
+                    dxs[first..]
+                        .iter_mut()
+                        .step_by(step)
+                        .zip(dys)
+                        .for_each(|(dx, dy)| *dx += w * dy);
                 }
             });
         }
     });
 }
 
-pub(super) fn weight_gradient(shape: &ConvShape, output: [usize; 3], xs: &[f32], dys: &[f32], dws: &mut [f32]) {
+pub(super) fn weight_gradient(
+    shape: &ConvShape,
+    output: [usize; 3],
+    xs: &[f32],
+    dys: &[f32],
+    dws: &mut [f32],
+) {
     let (places, step) = (output.iter().product::<usize>(), shape.window.stride[2]);
     dws.par_chunks_mut(shape.window.taps()).enumerate().for_each(|(filter, dws)| {
         let mut sums = vec![0f64; dws.len()];

@@ -29,7 +29,8 @@ fn runs(
     let (lo, hi) = valid(e, sw, bw, iw, output[2]);
     let mut place = places.start;
     while place < places.end {
-        let [t, h, w] = [place / (output[1] * output[2]), place / output[2] % output[1], place % output[2]];
+        let [t, h, w] =
+            [place / (output[1] * output[2]), place / output[2] % output[1], place % output[2]];
         let len = (output[2] - w).min(places.end - place);
         let (y, x) = ((t * st + a).wrapping_sub(bt), (h * sh + b).wrapping_sub(bh));
         let line = (y < it && x < ih).then(|| {

@@ -11,8 +11,15 @@ use crate::shared::Shared;
 /// Tasks wanted where channels are many: a fixed number, so that the bits do not depend on the threads.
 const TASKS: usize = 16;
 
-pub(super) fn input_gradient(shape: &ConvShape, output: [usize; 3], dys: &[f32], ws: &[f32], dxs: &mut [f32]) {
-    let (places, rows, filters) = (output.iter().product::<usize>(), shape.rows(), shape.group_out());
+pub(super) fn input_gradient(
+    shape: &ConvShape,
+    output: [usize; 3],
+    dys: &[f32],
+    ws: &[f32],
+    dxs: &mut [f32],
+) {
+    let (places, rows, filters) =
+        (output.iter().product::<usize>(), shape.rows(), shape.group_out());
     let (taps, channels, cells) = (shape.window.taps(), shape.group_in(), shape.cells_in());
     // Channels of a task: the places of one channel overlap, those of two do not.
     let wanted = (channels * shape.n * shape.groups).div_ceil(TASKS).max(4);
@@ -33,7 +40,12 @@ pub(super) fn input_gradient(shape: &ConvShape, output: [usize; 3], dys: &[f32],
         }
         for start in (0..places).step_by(TILE) {
             let tile = start..places.min(start + TILE);
-            let a = Matrix { slice: ws, from: group * filters * rows + channel * taps, row: 1, column: rows };
+            let a = Matrix {
+                slice: ws,
+                from: group * filters * rows + channel * taps,
+                row: 1,
+                column: rows,
+            };
             let from = (clip * shape.c_out + group * filters) * places + start;
             let b = Matrix { slice: dys, from, row: places, column: 1 };
             let sizes = [part * taps, filters, tile.len()];

@@ -22,16 +22,20 @@ pub(super) fn forward(
     bias: Option<&[f32]>,
     ys: &mut [f32],
 ) {
-    let (places, rows, filters) = (output.iter().product::<usize>(), shape.rows(), shape.group_out());
+    let (places, rows, filters) =
+        (output.iter().product::<usize>(), shape.rows(), shape.group_out());
     let tiles = places.div_ceil(TILE);
-    let parts = TASKS.div_ceil(shape.n * shape.groups * tiles).min(filters.div_ceil(FILTERS)).max(1);
+    let parts =
+        TASKS.div_ceil(shape.n * shape.groups * tiles).min(filters.div_ceil(FILTERS)).max(1);
     let part = filters.div_ceil(parts);
     let pointwise = shape.window.is_pointwise();
     let ys = Shared::new(ys);
     let task = |columns: &mut Vec<f32>, task: usize| {
         let (part_at, tile) = (task % parts * part, task / parts % tiles * TILE);
-        let (clip, group) = (task / parts / tiles / shape.groups, task / parts / tiles % shape.groups);
-        let (tile, part) = (tile..places.min(tile + TILE), part.min(filters.saturating_sub(part_at)));
+        let (clip, group) =
+            (task / parts / tiles / shape.groups, task / parts / tiles % shape.groups);
+        let (tile, part) =
+            (tile..places.min(tile + TILE), part.min(filters.saturating_sub(part_at)));
         let group_len = shape.group_in() * shape.cells_in();
         let xs = &xs[(clip * shape.groups + group) * group_len..][..group_len];
         let filter = group * filters + part_at;

@@ -7,7 +7,8 @@ struct Draw(u64);
 
 impl Draw {
     fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        self.0 =
+            self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         self.0 >> 33
     }
 
@@ -61,8 +62,11 @@ fn products(shape: &ConvShape, mut each: impl FnMut(usize, usize, usize)) {
         for f in 0..shape.c_out {
             for (y, o) in (0..ot * oh * ow).map(|y| (y, [y / (oh * ow), y / ow % oh, y % ow])) {
                 for c in 0..shape.group_in() {
-                    for (tap, k) in (0..kt * kh * kw).map(|k| (k, [k / (kh * kw), k / kw % kh, k % kw])) {
-                        let at: Vec<usize> = (0..3).filter_map(|axis| inside(axis, o[axis], k[axis])).collect();
+                    for (tap, k) in
+                        (0..kt * kh * kw).map(|k| (k, [k / (kh * kw), k / kw % kh, k % kw]))
+                    {
+                        let at: Vec<usize> =
+                            (0..3).filter_map(|axis| inside(axis, o[axis], k[axis])).collect();
                         let [t, h, w] = at[..] else { continue };
                         let channel = f / shape.group_out() * shape.group_in() + c;
                         let x = (((n * shape.c_in + channel) * it + t) * ih + h) * iw + w;
@@ -91,7 +95,8 @@ fn all_three_passes_match_the_definition() {
         let (xs, ws) = (draw.values(shape.input_len()), draw.values(shape.weight_len()));
         let (bias, dys) = (draw.values(shape.c_out), draw.values(shape.output_len().unwrap()));
         let places = dys.len() / shape.n / shape.c_out;
-        let mut want: Vec<f64> = (0..dys.len()).map(|i| bias[i / places % shape.c_out].into()).collect();
+        let mut want: Vec<f64> =
+            (0..dys.len()).map(|i| bias[i / places % shape.c_out].into()).collect();
         let (mut want_dx, mut want_dw) = (vec![0.; xs.len()], vec![0.; ws.len()]);
         products(&shape, |y, x, w| {
             want[y] += f64::from(xs[x]) * f64::from(ws[w]);
@@ -118,7 +123,8 @@ fn large() -> Vec<ConvShape> {
         before: k.map(|k| (k - 1) / 2),
         after: k.map(|k| k / 2),
     };
-    let shape = |c_in, c_out, groups, input, window| ConvShape { n: 2, c_in, c_out, groups, input, window };
+    let shape =
+        |c_in, c_out, groups, input, window| ConvShape { n: 2, c_in, c_out, groups, input, window };
     vec![
         shape(40, 100, 1, [3, 9, 11], same([3; 3], 1)),
         shape(3, 8, 1, [6, 20, 21], same([7; 3], 2)),
@@ -148,7 +154,8 @@ fn bits_do_not_depend_on_the_threads() {
         let dys = draw.values(shape.output_len().unwrap());
         let passes = |threads: usize| {
             let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
-            let (mut ys, mut dxs, mut dws) = (vec![0.; dys.len()], vec![0.; xs.len()], vec![0.; ws.len()]);
+            let (mut ys, mut dxs, mut dws) =
+                (vec![0.; dys.len()], vec![0.; xs.len()], vec![0.; ws.len()]);
             pool.install(|| {
                 forward(&shape, &xs, &ws, None, &mut ys);
                 input_gradient(&shape, &dys, &ws, &mut dxs);

@@ -13,8 +13,15 @@ const ROWS: usize = 96;
 /// Places of the output in a tile, which are summed over: with [`ROWS`] rows, 768 KiB.
 const TILE: usize = 2048;
 
-pub(super) fn weight_gradient(shape: &ConvShape, output: [usize; 3], xs: &[f32], dys: &[f32], dws: &mut [f32]) {
-    let (places, rows, filters) = (output.iter().product::<usize>(), shape.rows(), shape.group_out());
+pub(super) fn weight_gradient(
+    shape: &ConvShape,
+    output: [usize; 3],
+    xs: &[f32],
+    dys: &[f32],
+    dws: &mut [f32],
+) {
+    let (places, rows, filters) =
+        (output.iter().product::<usize>(), shape.rows(), shape.group_out());
     let parts = rows.div_ceil(ROWS);
     let pointwise = shape.window.is_pointwise();
     let dws = Shared::new(dws);

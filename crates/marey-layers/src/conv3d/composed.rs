@@ -6,7 +6,12 @@ use marey_kernels::ConvShape;
 
 use crate::ops::stepped;
 
-pub(super) fn conv3d(shape: &ConvShape, xs: &Tensor, ws: &Tensor, bias: Option<&Tensor>) -> Result<Tensor> {
+pub(super) fn conv3d(
+    shape: &ConvShape,
+    xs: &Tensor,
+    ws: &Tensor,
+    bias: Option<&Tensor>,
+) -> Result<Tensor> {
     let ConvShape { n, c_in, c_out, groups, window, .. } = *shape;
     let output = shape.output().unwrap_or_default();
     let places = output.iter().product::<usize>();

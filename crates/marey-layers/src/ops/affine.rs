@@ -22,7 +22,9 @@ impl CustomOp3 for Affine {
         shift: &CpuStorage,
         lt: &Layout,
     ) -> Result<(CpuStorage, Shape)> {
-        let [_, _, rest @ ..] = lx.dims() else { bail!("affine: expected [N, C, ..], got {:?}", lx.dims()) };
+        let [_, _, rest @ ..] = lx.dims() else {
+            bail!("affine: expected [N, C, ..], got {:?}", lx.dims())
+        };
         let xs = cells(xs, lx)?;
         let mut ys = vec![0.; xs.len()];
         norm::affine(xs, rest.iter().product(), cells(scale, ls)?, cells(shift, lt)?, &mut ys);
@@ -39,11 +41,15 @@ impl CustomOp3 for Affine {
     ) -> Result<(Option<Tensor>, Option<Tensor>, Option<Tensor>)> {
         let dims @ [_, c, p] = planes(xs)?;
         let dxs = || {
-            let scaled = |dys: &[f32], scale: &[f32]| filled(xs, |dxs| norm::affine(dys, p, scale, &vec![0.; c], dxs));
+            let scaled = |dys: &[f32], scale: &[f32]| {
+                filled(xs, |dxs| norm::affine(dys, p, scale, &vec![0.; c], dxs))
+            };
             with_cells(grad, |dys| with_cells(scale, |scale| scaled(dys, scale)))??
         };
         let dscale = || {
-            let dots = with_cells(xs, |xs| with_cells(grad, |dys| elementwise::channel_dots(xs, dys, dims)))??;
+            let dots = with_cells(xs, |xs| {
+                with_cells(grad, |dys| elementwise::channel_dots(xs, dys, dims))
+            })??;
             Tensor::from_vec(dots, c, xs.device())
         };
         let dshift = || {

@@ -28,7 +28,8 @@ impl CustomOp3 for Normalise {
         lt: &Layout,
     ) -> Result<(CpuStorage, Shape)> {
         let (xs, scale, shift) = (cells(xs, lx)?, cells(scale, ls)?, cells(shift, lt)?);
-        let scale: Vec<f32> = scale.iter().zip(&self.inverse).map(|(scale, inverse)| scale * inverse).collect();
+        let scale: Vec<f32> =
+            scale.iter().zip(&self.inverse).map(|(scale, inverse)| scale * inverse).collect();
         let moved = shift.iter().zip(&scale).zip(&self.mean);
         let shift: Vec<f32> = moved.map(|((shift, scale), mean)| shift - mean * scale).collect();
         let mut ys = vec![0.; xs.len()];

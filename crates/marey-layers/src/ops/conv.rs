@@ -17,16 +17,25 @@ impl Conv {
     }
 
     /// The gradients of input and weights, where they are asked for.
-    fn gradients(&self, xs: &Tensor, ws: &Tensor, dys: &Tensor) -> Result<(Option<Tensor>, Option<Tensor>)> {
+    fn gradients(
+        &self,
+        xs: &Tensor,
+        ws: &Tensor,
+        dys: &Tensor,
+    ) -> Result<(Option<Tensor>, Option<Tensor>)> {
         let dys = dys.contiguous()?;
         let dxs = || {
             with_cells(ws, |ws| {
-                with_cells(&dys, |dys| filled(xs, |dxs| conv::input_gradient(&self.0, dys, ws, dxs)))
+                with_cells(&dys, |dys| {
+                    filled(xs, |dxs| conv::input_gradient(&self.0, dys, ws, dxs))
+                })
             })??
         };
         let dws = || {
             with_cells(xs, |xs| {
-                with_cells(&dys, |dys| filled(ws, |dws| conv::weight_gradient(&self.0, xs, dys, dws)))
+                with_cells(&dys, |dys| {
+                    filled(ws, |dws| conv::weight_gradient(&self.0, xs, dys, dws))
+                })
             })??
         };
         Ok((xs.track_op().then(dxs).transpose()?, ws.track_op().then(dws).transpose()?))
@@ -38,14 +47,26 @@ impl CustomOp2 for Conv {
         "conv3d"
     }
 
-    fn cpu_fwd(&self, xs: &CpuStorage, lx: &Layout, ws: &CpuStorage, lw: &Layout) -> Result<(CpuStorage, Shape)> {
+    fn cpu_fwd(
+        &self,
+        xs: &CpuStorage,
+        lx: &Layout,
+        ws: &CpuStorage,
+        lw: &Layout,
+    ) -> Result<(CpuStorage, Shape)> {
         let (shape, len) = self.output()?;
         let mut ys = vec![0.; len];
         conv::forward(&self.0, cells(xs, lx)?, cells(ws, lw)?, None, &mut ys);
         Ok((CpuStorage::F32(ys), shape))
     }
 
-    fn bwd(&self, xs: &Tensor, ws: &Tensor, _: &Tensor, dys: &Tensor) -> Result<(Option<Tensor>, Option<Tensor>)> {
+    fn bwd(
+        &self,
+        xs: &Tensor,
+        ws: &Tensor,
+        _: &Tensor,
+        dys: &Tensor,
+    ) -> Result<(Option<Tensor>, Option<Tensor>)> {
         self.gradients(xs, ws, dys)
     }
 }

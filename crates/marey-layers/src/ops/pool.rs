@@ -31,7 +31,9 @@ impl CustomOp1 for Pool {
 
     fn cpu_fwd(&self, xs: &CpuStorage, layout: &Layout) -> Result<(CpuStorage, Shape)> {
         let (n, c, ..) = layout.shape().dims5()?;
-        let Some([t, h, w]) = self.shape.output() else { bail!("pool3d: {:?} has no output", self.shape) };
+        let Some([t, h, w]) = self.shape.output() else {
+            bail!("pool3d: {:?} has no output", self.shape)
+        };
         let mut ys = vec![0.; n * c * t * h * w];
         match &self.reduction {
             Reduction::Max(kept) => {

@@ -21,9 +21,8 @@ impl CustomOp1 for Relu {
     }
 
     fn bwd(&self, _: &Tensor, res: &Tensor, grad: &Tensor) -> Result<Option<Tensor>> {
-        let gradient = |ys: &[f32], dys: &[f32]| {
-            filled(res, |dxs| elementwise::relu_gradient(ys, dys, dxs))
-        };
+        let gradient =
+            |ys: &[f32], dys: &[f32]| filled(res, |dxs| elementwise::relu_gradient(ys, dys, dxs));
         with_cells(res, |ys| with_cells(grad, |dys| gradient(ys, dys)))??.map(Some)
     }
 }

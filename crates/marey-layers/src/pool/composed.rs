@@ -56,7 +56,11 @@ pub(super) fn average(shape: &PoolShape, count_padding: bool, xs: &Tensor) -> Re
         padded = padded.pad_with_zeros(axis + 2, before, after)?;
         if count_padding {
             let counted = after.min(shape.window.after[axis]);
-            ones = ones.pad_with_same(axis + 2, before, counted)?.pad_with_zeros(axis + 2, 0, after - counted)?;
+            ones = ones.pad_with_same(axis + 2, before, counted)?.pad_with_zeros(
+                axis + 2,
+                0,
+                after - counted,
+            )?;
         } else {
             ones = ones.pad_with_zeros(axis + 2, before, after)?;
         }

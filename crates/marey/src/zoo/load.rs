@@ -63,7 +63,10 @@ impl Model {
     /// The tensors a checkpoint of it holds.
     pub fn wanted(&self, sizes: &Sizes) -> Result<Vec<Wanted>> {
         let tensors = self.summary(sizes)?.tensors;
-        Ok(tensors.into_iter().map(|tensor| Wanted { name: tensor.name, shape: tensor.shape }).collect())
+        Ok(tensors
+            .into_iter()
+            .map(|tensor| Wanted { name: tensor.name, shape: tensor.shape })
+            .collect())
     }
 
     /// Reads a checkpoint in any format that `marey-weights` knows and fits it to the network: its tensors under our
@@ -74,7 +77,8 @@ impl Model {
         let wanted = self.wanted(sizes)?;
         let checkpoint = marey_weights::read(path).map_err(LoadError::Read)?;
         let found = |dialect: &Dialect| {
-            let is_there = |wanted: &&Wanted| checkpoint.tensors.contains_key(&(dialect.source)(&wanted.name));
+            let is_there =
+                |wanted: &&Wanted| checkpoint.tensors.contains_key(&(dialect.source)(&wanted.name));
             wanted.iter().filter(is_there).count()
         };
         let mut dialect = &Dialect::SAME;

@@ -19,7 +19,13 @@ pub const MODELS: &[Model] = &[
         paper: "Simonyan and Zisserman, NIPS 2014, section 2",
         year: 2014,
         classes: 101,
-        recipe: Recipe { frames: 1, stride: 1, size: Size::ShortSide(256), crop: 224, normalize: Normalize::SIGNED },
+        recipe: Recipe {
+            frames: 1,
+            stride: 1,
+            size: Size::ShortSide(256),
+            crop: 224,
+            normalize: Normalize::SIGNED,
+        },
         views: Views { clips: 25, window: Window { length: 1, stride: 1 } },
         dialects: &[],
         build: spatial,
@@ -49,7 +55,13 @@ pub const MODELS: &[Model] = &[
         paper: "Carreira and Zisserman, CVPR 2017, figure 3",
         year: 2017,
         classes: 400,
-        recipe: Recipe { frames: 64, stride: 1, size: Size::ShortSide(256), crop: 224, normalize: Normalize::SIGNED },
+        recipe: Recipe {
+            frames: 64,
+            stride: 1,
+            size: Size::ShortSide(256),
+            crop: 224,
+            normalize: Normalize::SIGNED,
+        },
         // Not the paper's test, which takes all 250 frames of a Kinetics clip at once, but what later code settled on
         // for I3D: clips of the same 64 frames, every second of them, at half the cost.
         views: Views { clips: 6, window: Window { length: 32, stride: 2 } },
@@ -116,7 +128,8 @@ fn c3d(sizes: &Sizes, vb: VarBuilder) -> Result<Box<dyn Network>> {
 }
 
 fn i3d(sizes: &Sizes, vb: VarBuilder) -> Result<Box<dyn Network>> {
-    let config = InceptionConfig { shrink: sizes.shrink, ..marey_3d::i3d(sizes.c_in, sizes.classes) };
+    let config =
+        InceptionConfig { shrink: sizes.shrink, ..marey_3d::i3d(sizes.c_in, sizes.classes) };
     Ok(Box::new(Inception3d::new(&config, vb)?))
 }
 

@@ -1,0 +1,96 @@
+//! Every network of the zoo against its reference implementation, in f64, with weights that are a formula of their names.
+//!
+//! `golden/make.py` made the files, with torchvision's networks and with others written there from their papers.
+
+use candle::{Device, Result};
+use marey::zoo::{self, MODELS, Sizes};
+
+use crate::support::{clip, difference, formula};
+
+/// Differences as shares of the largest logit and the largest feature.
+const TOLERANCE: f32 = 1e-5;
+
+fn check(name: &str) -> Result<()> {
+    let path = format!("{}/golden/{name}.safetensors", env!("CARGO_MANIFEST_DIR"));
+    let golden = candle::safetensors::load(path, &Device::Cpu)?;
+    let dims: Vec<usize> = golden["input"].to_vec1::<i64>()?.iter().map(|&d| d as usize).collect();
+    let xs = clip(&dims, golden["scale"].to_vec1::<f32>()?[0])?;
+    let (logits, features) = (&golden["logits"], &golden["features"]);
+
+    let (vb, asked) = formula(&Device::Cpu);
+    let input = [dims[2], dims[3], dims[4]];
+    let sizes = Sizes { c_in: dims[1], classes: logits.dim(1)?, input, shrink: 1 };
+    let network = zoo::find(name)?.build(&sizes, vb)?;
+
+    let mut asked: Vec<String> =
+        asked.lock().unwrap().iter().map(|(name, shape)| format!("{name} {shape:?}")).collect();
+    asked.sort();
+    let tensors = String::from_utf8(golden["tensors"].to_vec1()?).unwrap();
+    let reference: Vec<&str> = tensors.lines().collect();
+    assert_eq!(asked, reference, "{name}: tensors asked for, and those of the reference");
+
+    for (what, got, want) in [
+        ("logits", network.forward_t(&xs, false)?, logits),
+        ("features", network.features_t(&xs, false)?, features),
+    ] {
+        assert_eq!(got.dims(), want.dims(), "{name}: {what}");
+        let difference = difference(&got, want)?;
+        println!("{name}: {what} differ by {difference:e} of the largest");
+        assert!(difference < TOLERANCE, "{name}: {what} differ by {difference:e} of the largest");
+    }
+    Ok(())
+}
+
+#[test]
+fn every_network_has_a_golden_file() {
+    for model in MODELS {
+        let path = format!("{}/golden/{}.safetensors", env!("CARGO_MANIFEST_DIR"), model.name);
+        assert!(
+            std::path::Path::new(&path).is_file(),
+            "{path} is missing; golden/make.py makes it"
+        );
+    }
+    let checked = include_str!("golden.rs");
+    for model in MODELS {
+        assert!(
+            checked.contains(&format!("check(\"{}\")", model.name)),
+            "{} is not checked here",
+            model.name
+        );
+    }
+}
+
+#[test]
+fn spatial_matches_its_paper() -> Result<()> {
+    check("spatial")
+}
+
+#[test]
+fn c3d_matches_its_paper() -> Result<()> {
+    check("c3d")
+}
+
+#[test]
+fn i3d_matches_its_paper() -> Result<()> {
+    check("i3d")
+}
+
+#[test]
+fn r3d_18_matches_torchvision() -> Result<()> {
+    check("r3d-18")
+}
+
+#[test]
+fn r3d_34_matches_torchvision() -> Result<()> {
+    check("r3d-34")
+}
+
+#[test]
+fn mc3_18_matches_torchvision() -> Result<()> {
+    check("mc3-18")
+}
+
+#[test]
+fn r2plus1d_18_matches_torchvision() -> Result<()> {
+    check("r2plus1d-18")
+}

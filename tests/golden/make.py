@@ -1,0 +1,217 @@
+"""Writes the golden files: what PyTorch computes for every network of the zoo from formula weights.
+
+    python make.py FOLDER [NAME..]
+
+needs torch, torchvision, numpy and safetensors. Weights are a formula of their names (`values`, as in `support.rs`), so a
+file holds none: only the input's shape and scale, the logits and features in f64 arithmetic, and the reference's list of
+tensors. R3D, MC3 and R(2+1)D are torchvision's; the others are written here from their papers.
+"""
+import math, sys
+import numpy as np
+import torch
+import torch.nn.functional as F
+from safetensors.torch import save_file
+from torch import nn
+from torch.nn.functional import relu
+from torchvision.models.video import resnet as tv
+
+CLASSES = 10
+
+
+def noise(name, count):
+    """Numbers in [-1, 1), multiples of 2^-23: SplitMix64 from the FNV-1a hash of the name."""
+    state = 0xCBF29CE484222325
+    for byte in name.encode():
+        state = (state ^ byte) * 0x100000001B3 % 2**64
+    z = np.uint64(state) + (np.arange(count, dtype=np.uint64) + np.uint64(1)) * np.uint64(0x9E3779B97F4A7C15)
+    z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    z = z ^ (z >> np.uint64(31))
+    return (z >> np.uint64(40)).astype(np.float64) / 2**23 - 1
+
+
+def values(name, shape):
+    w = noise(name, math.prod(shape))
+    last = name.rsplit(".", 1)[-1]
+    if last == "running_var": w = 1 + 0.5 * w * w
+    elif last == "weight" and len(shape) == 1: w = 1 + 0.1 * w
+    elif last == "weight": w = w * math.sqrt(6 / math.prod(shape[1:]))  # He et al. 2015: the variance is 2 / fan-in
+    else: w = 0.1 * w
+    return torch.from_numpy(w.astype(np.float32).reshape(shape))
+
+
+class Spatial(nn.Module):
+    """CNN-M-2048 on the middle frame. Chatfield et al., BMVC 2014, table 1, with the paddings that give the maps
+    109, 54, 26, 13, 13, 6; AlexNet's normalisation (k 2, n 5, alpha 1e-4, beta 0.75), whose sum torch divides by n."""
+
+    def __init__(self, side):
+        super().__init__()
+        self.conv1 = nn.Conv2d(3, 96, 7, 2)
+        self.conv2 = nn.Conv2d(96, 256, 5, 2, 1)
+        self.conv3, self.conv4, self.conv5 = (nn.Conv2d(c, 512, 3, padding=1) for c in (256, 512, 512))
+        self.fc6, self.fc7, self.fc8 = nn.Linear(512 * side * side, 4096), nn.Linear(4096, 2048), nn.Linear(2048, CLASSES)
+
+    def forward(self, x):
+        norm = lambda x: F.local_response_norm(x, 5, alpha=5e-4, beta=0.75, k=2.0)
+        pool = lambda x: F.max_pool2d(x, 3, 2, ceil_mode=True)
+        x = x[:, :, x.shape[2] // 2]
+        x = pool(norm(relu(self.conv1(x))))
+        x = pool(norm(relu(self.conv2(x))))
+        x = pool(relu(self.conv5(relu(self.conv4(relu(self.conv3(x)))))))
+        x = relu(self.fc7(relu(self.fc6(x.flatten(1)))))
+        return self.fc8(x), x
+
+
+class C3d(nn.Module):
+    """Tran et al., ICCV 2015, figure 3; the last pooling reaches beyond the end, as in the released Caffe network."""
+
+    def __init__(self, cells):
+        super().__init__()
+        conv = lambda c_in, c_out: nn.Conv3d(c_in, c_out, 3, padding=1)
+        self.conv1, self.conv2 = conv(3, 64), conv(64, 128)
+        self.conv3a, self.conv3b = conv(128, 256), conv(256, 256)
+        self.conv4a, self.conv4b = conv(256, 512), conv(512, 512)
+        self.conv5a, self.conv5b = conv(512, 512), conv(512, 512)
+        self.fc6, self.fc7, self.fc8 = nn.Linear(512 * cells, 4096), nn.Linear(4096, 4096), nn.Linear(4096, CLASSES)
+
+    def forward(self, x):
+        x = F.max_pool3d(relu(self.conv1(x)), (1, 2, 2))
+        x = F.max_pool3d(relu(self.conv2(x)), 2)
+        x = F.max_pool3d(relu(self.conv3b(relu(self.conv3a(x)))), 2)
+        x = F.max_pool3d(relu(self.conv4b(relu(self.conv4a(x)))), 2)
+        x = F.max_pool3d(relu(self.conv5b(relu(self.conv5a(x)))), 2, ceil_mode=True)
+        fc6 = relu(self.fc6(x.flatten(1)))
+        return self.fc8(relu(self.fc7(fc6))), fc6
+
+
+def same(x, kernel, stride, fill):
+    """TensorFlow's SAME padding: ceil(size / stride) outputs, the odd cell at the end."""
+    pads = []
+    for size, k, s in reversed(list(zip(x.shape[2:], kernel, stride))):
+        total = max((math.ceil(size / s) - 1) * s + k - size, 0)
+        pads += [total // 2, total - total // 2]
+    return F.pad(x, pads, value=fill)
+
+
+def same_pool(x, kernel, stride):
+    return F.max_pool3d(same(x, kernel, stride, -math.inf), kernel, stride)
+
+
+class Unit(nn.Module):
+    def __init__(self, c_in, c_out, kernel=1, stride=1):
+        super().__init__()
+        self.kernel, self.stride = (kernel,) * 3, (stride,) * 3
+        self.conv3d = nn.Conv3d(c_in, c_out, kernel, stride, bias=False)
+        self.bn = nn.BatchNorm3d(c_out, eps=1e-3)
+
+    def forward(self, x):
+        return relu(self.bn(self.conv3d(same(x, self.kernel, self.stride, 0.0))))
+
+
+class Mixed(nn.Module):
+    def __init__(self, c_in, b0, b1a, b1b, b2a, b2b, b3b):
+        super().__init__()
+        self.b0 = Unit(c_in, b0)
+        self.b1a, self.b1b = Unit(c_in, b1a), Unit(b1a, b1b, 3)
+        self.b2a, self.b2b = Unit(c_in, b2a), Unit(b2a, b2b, 3)
+        self.b3b = Unit(c_in, b3b)
+
+    def forward(self, x):
+        pooled = same_pool(x, (3, 3, 3), (1, 1, 1))
+        return torch.cat([self.b0(x), self.b1b(self.b1a(x)), self.b2b(self.b2a(x)), self.b3b(pooled)], 1)
+
+
+class I3d(nn.Module):
+    """Carreira and Zisserman, CVPR 2017, figure 3, with pytorch-i3d's names. The last average is over 2 frames and 7 x 7
+    cells, or over all there is of smaller maps."""
+
+    MIXED = {
+        "3b": (64, 96, 128, 16, 32, 32), "3c": (128, 128, 192, 32, 96, 64),
+        "4b": (192, 96, 208, 16, 48, 64), "4c": (160, 112, 224, 24, 64, 64), "4d": (128, 128, 256, 24, 64, 64),
+        "4e": (112, 144, 288, 32, 64, 64), "4f": (256, 160, 320, 32, 128, 128),
+        "5b": (256, 160, 320, 32, 128, 128), "5c": (384, 192, 384, 48, 128, 128),
+    }
+
+    def __init__(self):
+        super().__init__()
+        self.Conv3d_1a_7x7 = Unit(3, 64, 7, 2)
+        self.Conv3d_2b_1x1, self.Conv3d_2c_3x3 = Unit(64, 64), Unit(64, 192, 3)
+        channels = 192
+        for name, widths in self.MIXED.items():
+            self.add_module(f"Mixed_{name}", Mixed(channels, *widths))
+            channels = widths[0] + widths[2] + widths[4] + widths[5]
+        self.logits = nn.Module()
+        self.logits.conv3d = nn.Conv3d(channels, CLASSES, 1)
+
+    def forward(self, x):
+        x = same_pool(self.Conv3d_1a_7x7(x), (1, 3, 3), (1, 2, 2))
+        x = same_pool(self.Conv3d_2c_3x3(self.Conv3d_2b_1x1(x)), (1, 3, 3), (1, 2, 2))
+        for name in self.MIXED:
+            if name == "4b": x = same_pool(x, (3, 3, 3), (2, 2, 2))
+            if name == "5b": x = same_pool(x, (2, 2, 2), (2, 2, 2))
+            x = getattr(self, f"Mixed_{name}")(x)
+        _, _, t, h, w = x.shape
+        x = F.avg_pool3d(x, (min(t, 2), min(h, 7), min(w, 7)), 1)
+        return self.logits.conv3d(x).mean((2, 3, 4)), x.mean((2, 3, 4))
+
+
+class Torchvision(nn.Module):
+    """A network of torchvision, and the mean before its classifier."""
+
+    def __init__(self, net):
+        super().__init__()
+        self.net = net
+
+    def forward(self, x):
+        features = []
+        hook = self.net.avgpool.register_forward_hook(lambda _, __, out: features.append(out.flatten(1)))
+        logits = self.net(x)
+        hook.remove()
+        return logits, features[0]
+
+
+def r3d_34():
+    return tv.VideoResNet(tv.BasicBlock, [tv.Conv3DSimple] * 4, [3, 4, 6, 3], tv.BasicStem, num_classes=CLASSES)
+
+
+# Odd sizes, so that each stride, padding and ceiling counts; the scale makes the response normalisation count.
+RESNET = ((2, 3, 7, 30, 38), 1.0)
+MODELS = {
+    "spatial": (lambda: Spatial(3), (2, 3, 4, 112, 112), 30.0),
+    "c3d": (lambda: C3d(1 * 2 * 3), (2, 3, 8, 48, 80), 1.0),
+    "i3d": (I3d, (2, 3, 21, 70, 86), 1.0),
+    "r3d-18": (lambda: Torchvision(tv.r3d_18(num_classes=CLASSES)), *RESNET),
+    "r3d-34": (lambda: Torchvision(r3d_34()), *RESNET),
+    "mc3-18": (lambda: Torchvision(tv.mc3_18(num_classes=CLASSES)), *RESNET),
+    "r2plus1d-18": (lambda: Torchvision(tv.r2plus1d_18(num_classes=CLASSES)), *RESNET),
+}
+
+
+def make(name, folder):
+    build, dims, scale = MODELS[name]
+    torch.manual_seed(0)
+    net = build().eval()
+    inner = net.net if isinstance(net, Torchvision) else net
+    state = {k: v for k, v in inner.state_dict().items() if not k.endswith("num_batches_tracked")}
+    inner.load_state_dict({k: values(k, tuple(v.shape)) for k, v in state.items()}, strict=False)
+    net.double()
+    clip = torch.from_numpy((noise("clip", math.prod(dims)) * scale).astype(np.float32).reshape(dims))
+    with torch.no_grad():
+        logits, features = net(clip.double())
+    # A convolution over an image is kept as one over a clip, with a kernel of one frame.
+    shape = lambda v: [*v.shape[:2], 1, *v.shape[2:]] if v.ndim == 4 else list(v.shape)
+    tensors = "\n".join(sorted(f"{k} {shape(v)}" for k, v in state.items()))
+    save_file({
+        "input": torch.tensor(dims),
+        "scale": torch.tensor([scale]),
+        "logits": logits.float().contiguous(),
+        "features": features.float().contiguous(),
+        "tensors": torch.tensor(list(tensors.encode()), dtype=torch.uint8),
+    }, f"{folder}/{name}.safetensors")
+    print(f"{name:12} {len(state)} tensors, logits {logits.abs().max():.3g} at most, of deviation {logits.std(1).tolist()}, "
+          f"features {features.abs().mean():.3g}, alive {(features > 0).double().mean():.2f}, "
+          f"the two clips differ by {(logits[0] - logits[1]).abs().max():.3g}")
+
+
+for name in sys.argv[2:] or MODELS:
+    make(name, sys.argv[1])

@@ -1,0 +1,138 @@
+//! Every network of the zoo learns, and the same seed gives the same bits on any number of threads.
+
+use std::collections::HashMap;
+use std::convert::Infallible;
+use std::ops::ControlFlow;
+
+use candle::{DType, Device, Result, Tensor};
+use candle_nn::VarMap;
+use marey::layers::rng::train_step;
+use marey::layers::{Network, seeded};
+use marey::train::{FitConfig, Outcome, SgdConfig, TrainState, digest, fit};
+use marey::zoo::{self, MODELS, Sizes};
+
+use crate::support::{clip, rerun};
+
+/// The child's: the model to train, and the file its digest goes to.
+const MODEL: &str = "MAREY_TESTS_LEARN";
+const ANSWER: &str = "MAREY_TESTS_ANSWER";
+
+const STEPS: u64 = 10;
+
+/// Four clips `[4, 3, T, H, W]` with a class each, and the network thin enough for them.
+struct Small {
+    network: Box<dyn Network>,
+    vars: VarMap,
+    xs: Tensor,
+    labels: Tensor,
+}
+
+fn small(name: &str) -> Result<Small> {
+    let (shrink, input) = match name {
+        "spatial" => (8, [1, 56, 56]),
+        "i3d" => (8, [8, 32, 32]),
+        _ => (8, [8, 24, 24]),
+    };
+    let vars = VarMap::new();
+    let sizes = Sizes { c_in: 3, classes: 4, input, shrink };
+    let network = zoo::find(name)?.build(&sizes, seeded(&vars, 1, DType::F32, &Device::Cpu))?;
+    let [t, h, w] = input;
+    let labels = Tensor::new(&[0u32, 1, 2, 3], &Device::Cpu)?;
+    Ok(Small { network, vars, xs: clip(&[4, 3, t, h, w], 1.)?, labels })
+}
+
+impl Small {
+    /// `STEPS` steps on the same clips.
+    fn train(&self) -> marey::train::Result<()> {
+        let config = FitConfig {
+            sgd: SgdConfig { rate: 0.02, momentum: 0.9, ..Default::default() },
+            steps: STEPS,
+            seed: 3,
+            clip_grad_norm: Some(5.),
+            ..Default::default()
+        };
+        let batches =
+            std::iter::repeat_with(|| Ok::<_, Infallible>((self.xs.clone(), self.labels.clone())));
+        let mut state = TrainState::new("learn");
+        let outcome = fit(&*self.network, &self.vars, batches, &config, &mut state, &mut |_| {
+            ControlFlow::Continue(())
+        })?;
+        assert_eq!((outcome, state.step()), (Outcome::Finished, STEPS));
+        Ok(())
+    }
+
+    /// The loss, always with the same units dropped.
+    fn loss(&self) -> Result<Tensor> {
+        train_step(9, 0, || self.network.loss(&self.xs, &self.labels, true))
+    }
+
+    fn tensors(&self) -> Result<HashMap<String, Vec<f32>>> {
+        let vars = self.vars.data().lock().unwrap();
+        vars.iter().map(|(name, var)| Ok((name.clone(), var.flatten_all()?.to_vec1()?))).collect()
+    }
+}
+
+fn check(name: &str) -> Result<()> {
+    let small = small(name)?;
+    let first = small.loss()?;
+    let gradients = first.backward()?;
+    for (key, var) in small.vars.data().lock().unwrap().iter() {
+        match gradients.get(var) {
+            None => assert!(key.contains("running_"), "{name}: {key} has no gradient"),
+            Some(gradient) => {
+                assert!(!key.contains("running_"), "{name}: {key} has a gradient");
+                let largest = gradient.abs()?.max_all()?.to_scalar::<f32>()?;
+                assert!(
+                    largest.is_finite() && largest > 0.,
+                    "{name}: the gradient of {key} is at most {largest}"
+                );
+            }
+        }
+    }
+    let before = small.tensors()?;
+    small.train().map_err(candle::Error::wrap)?;
+    for (key, after) in small.tensors()? {
+        assert!(before[&key] != after, "{name}: {key} stayed as it was");
+    }
+    let (first, last) = (first.to_scalar::<f32>()?, small.loss()?.to_scalar::<f32>()?);
+    println!("{name}: loss {first} to {last}");
+    assert!(last < 0.5 * first, "{name}: the loss went from {first} to {last}");
+    Ok(())
+}
+
+#[test]
+fn every_network_fits_four_clips() -> Result<()> {
+    MODELS.iter().try_for_each(|model| check(model.name))
+}
+
+/// What a child process does: trains a network and writes its digest down.
+#[test]
+fn child() {
+    let Some(name) = std::env::var_os(MODEL) else { return };
+    let small = small(name.to_str().unwrap()).unwrap();
+    small.train().unwrap();
+    std::fs::write(std::env::var_os(ANSWER).unwrap(), digest(&small.vars)).unwrap();
+}
+
+#[test]
+fn the_same_seed_gives_the_same_bits_on_any_number_of_threads() {
+    let folder = tempfile::tempdir().unwrap();
+    let answer = folder.path().join("digest");
+    for name in ["r3d-18", "c3d"] {
+        let untrained = digest(&small(name).unwrap().vars);
+        let trained = [1, 2, 2, 3].map(|threads: usize| {
+            let mut child = rerun("learn::child");
+            child
+                .env(MODEL, name)
+                .env(ANSWER, &answer)
+                .env("RAYON_NUM_THREADS", threads.to_string());
+            let output = child.output().unwrap();
+            assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
+            let digest = std::fs::read_to_string(&answer).unwrap();
+            std::fs::remove_file(&answer).unwrap();
+            digest
+        });
+        assert!(trained.iter().all(|digest| *digest == trained[0]), "{name}: {trained:?}");
+        assert_ne!(trained[0], untrained);
+    }
+}

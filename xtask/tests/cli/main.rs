@@ -1,0 +1,11 @@
+//! The built command line, end to end: what it prints where, and the code it ends with.
+#![allow(clippy::unwrap_used, reason = "helpers of tests may fail as tests do")]
+
+mod classify;
+mod data;
+mod files;
+mod refusals;
+mod reproduce;
+mod support;
+mod ucf101;
+mod zoo;

@@ -1,0 +1,69 @@
+//! Running the command line.
+
+use std::path::Path;
+use std::process::{Command, Output};
+
+use serde_json::Value;
+
+/// What a command left.
+#[derive(Debug)]
+pub(crate) struct Ran {
+    pub(crate) code: i32,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
+}
+
+/// The command line with `args`, in `folder`.
+pub(crate) fn command(folder: &Path, args: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_xtask"));
+    command.args(args).current_dir(folder);
+    command
+}
+
+/// Runs `command`. Whatever it is, it ends by itself, and never by a panic.
+pub(crate) fn run(mut command: Command) -> Ran {
+    ran(command.output().unwrap())
+}
+
+/// What `output` says.
+pub(crate) fn ran(output: Output) -> Ran {
+    let text = |bytes| String::from_utf8(bytes).unwrap();
+    let ran = Ran {
+        code: output.status.code().unwrap_or(-1),
+        stdout: text(output.stdout),
+        stderr: text(output.stderr),
+    };
+    assert!((0..=5).contains(&ran.code) || ran.code == 130, "{ran:?}");
+    assert!(!ran.stderr.contains("panicked") && !ran.stdout.contains("panicked"), "{ran:?}");
+    ran
+}
+
+/// Runs the command line, which does what it is asked.
+pub(crate) fn done(folder: &Path, args: &[&str]) -> Ran {
+    let ran = run(command(folder, args));
+    assert_eq!(ran.code, 0, "{args:?}: {ran:?}");
+    ran
+}
+
+/// The JSON that it prints.
+pub(crate) fn json(folder: &Path, args: &[&str]) -> Value {
+    serde_json::from_str(&done(folder, args).stdout).unwrap()
+}
+
+/// Runs the command line, which ends with `code`, nothing on stdout, and one line on stderr: the line.
+pub(crate) fn refused(code: i32, folder: &Path, args: &[&str]) -> String {
+    refusal(code, command(folder, args))
+}
+
+/// The same of a command that was changed.
+pub(crate) fn refusal(code: i32, command: Command) -> String {
+    let what = format!("{command:?}");
+    let ran = run(command);
+    assert_eq!(ran.code, code, "{what}: {ran:?}");
+    assert_eq!(ran.stdout, "", "{what}: {ran:?}");
+    assert!(
+        ran.stderr.starts_with("error: ") && ran.stderr.lines().count() == 1,
+        "{what}: {ran:?}"
+    );
+    ran.stderr.trim_end().to_string()
+}

@@ -1,0 +1,111 @@
+//! `models`, `summary` and `bench`: what is printed is what the library says.
+
+use marey::zoo::MODELS;
+
+use crate::support::{command, done, json, ran, refused};
+
+#[test]
+fn models_are_all_listed() {
+    let folder = tempfile::tempdir().unwrap();
+    let listed = json(folder.path(), &["models", "--json"]);
+    let names: Vec<&str> =
+        listed.as_array().unwrap().iter().map(|row| row["name"].as_str().unwrap()).collect();
+    assert_eq!(names, MODELS.iter().map(|model| model.name).collect::<Vec<_>>());
+    let c3d = &listed[names.iter().position(|name| *name == "c3d").unwrap()];
+    assert_eq!((&c3d["parameters"], &c3d["classes"]), (&79_991_015.into(), &487.into()));
+    let text = done(folder.path(), &["models"]).stdout;
+    assert!(
+        MODELS.iter().all(|model| text.lines().any(|line| line.starts_with(model.name))),
+        "{text}"
+    );
+}
+
+#[test]
+fn summary_has_the_numbers_of_the_paper() {
+    let folder = tempfile::tempdir().unwrap();
+    let summary = json(folder.path(), &["summary", "c3d", "--json"]);
+    assert_eq!(summary["parameters"], 79_991_015);
+    assert_eq!(summary["multiply_adds"], 38_548_959_232u64);
+    assert_eq!(summary["input"], serde_json::json!([1, 3, 16, 112, 112]));
+    let stages = summary["stages"].as_array().unwrap();
+    let pool5 = stages.iter().find(|stage| stage["name"] == "pool5").unwrap();
+    assert_eq!(pool5["shape"], serde_json::json!([1, 512, 1, 4, 4]));
+    // Each stage has its share.
+    let total: u64 = stages.iter().map(|stage| stage["multiply_adds"].as_u64().unwrap()).sum();
+    assert_eq!(total, 38_548_959_232);
+
+    let summary = json(
+        folder.path(),
+        &["summary", "r3d-18", "--classes", "7", "--frames", "8", "--size", "56", "--json"],
+    );
+    assert_eq!(summary["input"], serde_json::json!([1, 3, 8, 56, 56]));
+    // Against 400 classes: 512 weights and a bias less for each class less.
+    assert_eq!(summary["parameters"], 33_371_472 - (400 - 7) * 513);
+    assert!(done(folder.path(), &["summary", "c3d"]).stdout.contains("38,548,959,232 (38.549 G)"));
+}
+
+#[test]
+fn an_unknown_model_is_a_usage_error_that_lists_the_known_ones() {
+    let folder = tempfile::tempdir().unwrap();
+    let line = refused(2, folder.path(), &["summary", "c4d"]);
+    assert!(line.contains("`c4d`") && line.contains("c3d, i3d"), "{line}");
+    // Sizes that no network has are usage errors, too.
+    for args in [
+        ["summary", "c3d", "--size", "8"],
+        ["summary", "c3d", "--frames", "1"],
+        ["summary", "c3d", "--classes", "0"],
+        ["summary", "spatial", "--size", "0"],
+        ["summary", "r3d-18", "--frames", "0"],
+        ["summary", "i3d", "--size", "0"],
+    ] {
+        refused(2, folder.path(), &args);
+    }
+}
+
+#[test]
+fn a_reader_that_went_away_is_no_error() {
+    let folder = tempfile::tempdir().unwrap();
+    for args in
+        [&["models", "--json"][..], &["summary", "i3d"], &["reproduce", "--list"], &["--help"]]
+    {
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        let ran = ran(command(folder.path(), args).stdout(writer).output().unwrap());
+        assert_eq!((ran.code, &*ran.stderr), (0, ""), "{args:?}");
+    }
+}
+
+#[test]
+fn bench_measures_what_it_was_asked_to() {
+    let folder = tempfile::tempdir().unwrap();
+    let args = [
+        "bench",
+        "model",
+        "mc3-18",
+        "--frames",
+        "4",
+        "--size",
+        "32",
+        "--runs",
+        "2",
+        "--threads",
+        "1",
+        "--json",
+    ];
+    for train in [false, true] {
+        let args: Vec<&str> = args.into_iter().chain(train.then_some("--train")).collect();
+        let bench = json(folder.path(), &args);
+        assert_eq!(bench["input"], serde_json::json!([1, 3, 4, 32, 32]));
+        assert_eq!(
+            (&bench["threads"], &bench["runs"], &bench["train"]),
+            (&1.into(), &2.into(), &train.into())
+        );
+        let (best, median) =
+            (bench["min_ms"].as_f64().unwrap(), bench["median_ms"].as_f64().unwrap());
+        assert!(best > 0. && median >= best, "{bench}");
+    }
+    assert!(
+        refused(5, folder.path(), &["bench", "model", "mc3-18", "--precision", "bf16"])
+            .contains("bf16")
+    );
+}
