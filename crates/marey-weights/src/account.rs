@@ -82,7 +82,7 @@ pub struct Account {
     pub mismatched: Vec<Mismatch>,
     /// There with elements that are no real numbers: ours, theirs, their type.
     pub unreadable: Vec<(String, String, Dtype)>,
-    /// Theirs that carry nothing.
+    /// Theirs that carry nothing for the network.
     pub ignored: Vec<String>,
     /// Theirs that nothing wants.
     pub left_over: Vec<String>,
@@ -137,6 +137,9 @@ fn first<T>(
 
 /// Gives every wanted tensor its values as `F32`, in our shapes and order of axes.
 ///
+/// A state dict that lies in a further container is found there: where most of the dialect's names occur behind one
+/// prefix (`state_dict.`, `module.`), that prefix belongs to the source's name.
+///
 /// Tensors left over are no error: the account names them. [`Error::Incomplete`] carries the account where a wanted
 /// tensor is missing and not defined, has another shape, or holds no real numbers; [`Error::Tensor`] says where a wanted
 /// name comes twice, where the dialect gives one source to two tensors, or where its order of axes is none.
@@ -145,13 +148,14 @@ pub fn fit(
     tensors: &BTreeMap<String, Tensor>,
     wanted: &[Wanted],
 ) -> Result<(BTreeMap<String, Tensor>, Account), Error> {
+    let prefix = prefix(dialect, tensors, wanted);
     let (mut out, mut account) = (BTreeMap::new(), Account::default());
     let (mut sources, mut names) = (BTreeMap::new(), BTreeSet::new());
     for Wanted { name, shape } in wanted {
         if !names.insert(name) {
             return Err(Error::Tensor(format!("{name} is wanted twice")));
         }
-        let source = (dialect.source)(name);
+        let source = format!("{prefix}{}", (dialect.source)(name));
         let Some(tensor) = tensors.get(&source) else {
             match (dialect.defined)(name) {
                 Some(value) => {
@@ -209,8 +213,13 @@ pub fn fit(
         }
     }
     for theirs in tensors.keys().filter(|t| !sources.contains_key(*t)) {
-        let list =
-            if (dialect.ignored)(theirs) { &mut account.ignored } else { &mut account.left_over };
+        // What lies beside the state dict's container (an optimizer's state) is nothing of a network.
+        let bare = theirs.strip_prefix(prefix);
+        let list = if bare.is_none_or(dialect.ignored) {
+            &mut account.ignored
+        } else {
+            &mut account.left_over
+        };
         list.push(theirs.clone());
     }
     if account.is_complete() {
@@ -218,6 +227,45 @@ pub fn fit(
     } else {
         Err(Error::Incomplete(Box::new(account)))
     }
+}
+
+/// How many of the wanted tensors are there, behind the prefix that [`fit`] would take.
+pub fn found(dialect: &Dialect, tensors: &BTreeMap<String, Tensor>, wanted: &[Wanted]) -> usize {
+    count(dialect, tensors, wanted, prefix(dialect, tensors, wanted))
+}
+
+fn count(
+    dialect: &Dialect,
+    tensors: &BTreeMap<String, Tensor>,
+    wanted: &[Wanted],
+    prefix: &str,
+) -> usize {
+    let is_there =
+        |w: &&Wanted| tensors.contains_key(&format!("{prefix}{}", (dialect.source)(&w.name)));
+    wanted.iter().filter(is_there).count()
+}
+
+/// What stands before the dialect's names: nothing, or a container's name and a dot where more tensors are found so.
+fn prefix<'a>(
+    dialect: &Dialect,
+    tensors: &'a BTreeMap<String, Tensor>,
+    wanted: &[Wanted],
+) -> &'a str {
+    // The first tensor that must be there shows all prefixes that come into question.
+    let Some(first) = wanted.iter().find(|w| (dialect.defined)(&w.name).is_none()) else {
+        return "";
+    };
+    let first = (dialect.source)(&first.name);
+    let ends = tensors.keys().filter_map(|theirs| theirs.strip_suffix(first.as_str()));
+    let candidates = ends.filter(|prefix| prefix.ends_with('.')).take(16);
+    let (mut best, mut most) = ("", count(dialect, tensors, wanted, ""));
+    for candidate in candidates {
+        let n = count(dialect, tensors, wanted, candidate);
+        if n > most {
+            (best, most) = (candidate, n);
+        }
+    }
+    best
 }
 
 fn without_ones(shape: &[usize]) -> impl Iterator<Item = &usize> {

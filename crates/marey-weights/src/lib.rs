@@ -17,7 +17,7 @@ mod strided;
 mod torch;
 mod zipped;
 
-pub use account::{Account, Dialect, Mismatch, Wanted, fit};
+pub use account::{Account, Dialect, Mismatch, Wanted, fit, found};
 pub use error::Error;
 pub use read::{Checkpoint, Format, parse, read};
 pub use safetensors::Dtype;

@@ -13,5 +13,5 @@ mod text;
 mod values;
 
 pub(crate) use globals::Global;
-pub(crate) use machine::load;
+pub(crate) use machine::{load, load_first};
 pub(crate) use values::{Array, Id, Storage, Value, Values, View};

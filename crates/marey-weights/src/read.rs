@@ -17,7 +17,7 @@ use crate::{archive, npy, npz, safe, torch};
 pub enum Format {
     /// Safetensors.
     Safetensors,
-    /// PyTorch's zip format, version 1.6 and later.
+    /// PyTorch's, the zip archives of version 1.6 and later and what came before them.
     Torch,
     /// A pickle of NumPy arrays in plain containers, such as Flax parameters.
     Pickle,
@@ -111,8 +111,8 @@ fn contents(bytes: &[u8]) -> Outcome<(Format, Contents)> {
     if bytes.starts_with(b"PK\x03\x04") || bytes.starts_with(b"PK\x05\x06") {
         return zipped(bytes);
     }
-    if torch::is_legacy(bytes) {
-        return torch::legacy();
+    if torch::legacy::is(bytes) {
+        return Ok((Format::Torch, torch::legacy::read(bytes)?));
     }
     if bytes.starts_with(b"\x89HDF\r\n\x1a\n") {
         return Err(unsupported("an HDF5 file (Keras); save its arrays with numpy.savez"));

@@ -1,5 +1,8 @@
 //! PyTorch's zip format: a pickle of views, and one entry for every storage they look into.
 
+pub(crate) mod legacy;
+
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use safetensors::Dtype;
@@ -7,27 +10,11 @@ use safetensors::Dtype;
 use crate::dtype::{number_width, size};
 use crate::error::{Outcome, corrupt, too_large, unsupported};
 use crate::flatten::flatten;
-use crate::pickle::{Storage, Value, View, load};
+use crate::pickle::{Id, Storage, Value, Values, View, load};
 use crate::read::{Contents, Copies, collect};
 use crate::strided::{byte_len, gather, swap};
 use crate::tensor::Tensor;
 use crate::zipped::Zipped;
-
-/// What files from before PyTorch 1.6 begin with: a pickle of the magic number.
-const LEGACY: &[u8] = b"\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19";
-
-/// Whether the bytes are a PyTorch file that is no zip archive.
-pub(crate) fn is_legacy(bytes: &[u8]) -> bool {
-    matches!(bytes, [0x80, _, rest @ ..] if rest.starts_with(LEGACY))
-}
-
-/// The refusal of such a file.
-pub(crate) fn legacy<T>() -> Outcome<T> {
-    Err(unsupported(
-        "a PyTorch file from before version 1.6 (no zip archive); load it with a newer PyTorch and save it again \
-         with torch.save",
-    ))
-}
 
 /// The entry that holds the pickle, where the archive is PyTorch's.
 pub(crate) fn pickle_entry(names: &[String]) -> Option<&String> {
@@ -39,7 +26,7 @@ pub(crate) fn pickle_entry(names: &[String]) -> Option<&String> {
 /// A storage and the tensors that look into it.
 type Views<'a> = (&'a Storage, Vec<(String, &'a View)>);
 
-/// Every tensor, copied out of its storage into C order.
+/// The contents of a zip archive whose pickle is at `entry`.
 pub(crate) fn read(mut archive: Zipped<'_>, entry: &str) -> Outcome<Contents> {
     let folder = entry.strip_suffix("data.pkl").unwrap_or_default().to_owned();
     let order = format!("{folder}byteorder");
@@ -54,8 +41,26 @@ pub(crate) fn read(mut archive: Zipped<'_>, entry: &str) -> Outcome<Contents> {
     };
     let pickle = archive.read(entry)?;
     let (values, root) = load(&pickle, true)?;
-    let mut leaves = flatten(&values, root, "")?;
+    contents(&values, root, big, |storage| {
+        let place = format!("{folder}data/{}", storage.key);
+        let data = archive.read(&place)?;
+        match storage.byte_len()? {
+            len if len == data.len() => Ok(Cow::Owned(data)),
+            len => {
+                Err(corrupt(format!("{place}: {len} bytes named in data.pkl, {} met", data.len())))
+            }
+        }
+    })
+}
 
+/// Every tensor, copied out of its storage into C order; `bytes` gives a storage's.
+fn contents<'a>(
+    values: &Values<'_>,
+    root: Id,
+    big: bool,
+    mut bytes: impl FnMut(&Storage) -> Outcome<Cow<'a, [u8]>>,
+) -> Outcome<Contents> {
+    let mut leaves = flatten(values, root, "")?;
     let mut by_storage: BTreeMap<&str, Views<'_>> = BTreeMap::new();
     let mut arrays = Vec::new();
     for (name, id) in std::mem::take(&mut leaves.arrays) {
@@ -77,18 +82,10 @@ pub(crate) fn read(mut archive: Zipped<'_>, entry: &str) -> Outcome<Contents> {
         views.push((name, view));
     }
     leaves.arrays = arrays;
-    let mut contents = collect(&values, leaves)?;
+    let mut contents = collect(values, leaves)?;
     let mut copies = Copies::default();
-    for (key, (storage, views)) in by_storage {
-        let place = format!("{folder}data/{key}");
-        let data = archive.read(&place)?;
-        let len = byte_len(&[storage.len], storage.dtype.and_then(size).unwrap_or(1))?;
-        if len != data.len() {
-            return Err(corrupt(format!(
-                "{place}: {len} bytes named in data.pkl, {} met",
-                data.len()
-            )));
-        }
+    for (storage, views) in by_storage.into_values() {
+        let data = bytes(storage)?;
         copies.allow(data.len());
         for (name, view) in views {
             let tensor = tensor(view, &data, big, &mut copies).map_err(|f| f.within(&name))?;
@@ -96,6 +93,13 @@ pub(crate) fn read(mut archive: Zipped<'_>, entry: &str) -> Outcome<Contents> {
         }
     }
     Ok(contents)
+}
+
+impl Storage {
+    /// Its length in bytes.
+    fn byte_len(&self) -> Outcome<usize> {
+        byte_len(&[self.len], self.dtype.and_then(size).unwrap_or(1))
+    }
 }
 
 /// One tensor out of the bytes of its storage.

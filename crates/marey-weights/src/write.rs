@@ -26,7 +26,7 @@ pub fn write(
     let header = header(&order, metadata)?;
 
     let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let mut temporary = temporary(folder).map_err(io)?;
+    let mut temporary = temporary(folder).map_err(|e| Error::io(folder, e))?;
     let mut out = BufWriter::with_capacity(1 << 20, temporary.as_file_mut());
     out.write_all(&(header.len() as u64).to_le_bytes()).map_err(io)?;
     out.write_all(&header).map_err(io)?;

@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 
 use marey_weights::{
-    Account, Dialect, Dtype, Error, Format, Mismatch, Tensor, Wanted, fit, read, write,
+    Account, Dialect, Dtype, Error, Format, Mismatch, Tensor, Wanted, fit, found, read, write,
 };
 
 fn wanted(list: &[(&str, &[usize])]) -> Vec<Wanted> {
@@ -135,6 +135,32 @@ fn the_same_names_need_no_dialect() {
         panic!("fits")
     };
     assert_eq!(account.unreadable, [("w".to_owned(), "w".to_owned(), Dtype::C64)]);
+}
+
+#[test]
+fn a_state_dict_is_found_in_its_container() {
+    let wanted = wanted(&[("fc.weight", &[2, 3]), ("fc.bias", &[2])]);
+    let mut tensors = BTreeMap::new();
+    for (name, shape) in [
+        ("state_dict.module.fc.weight", &[2, 3][..]),
+        ("state_dict.module.fc.bias", &[2]),
+        ("state_dict.module.bn.num_batches_tracked", &[]),
+        ("state_dict.module.head.weight", &[2]),
+        // Another container has less of it, and one has a name that only ends the same.
+        ("optimizer.fc.weight", &[2, 3]),
+        ("xfc.weight", &[2, 3]),
+    ] {
+        tensors.insert(name.to_owned(), counting(shape));
+    }
+    assert_eq!(found(&Dialect::SAME, &tensors, &wanted), 2);
+    let (_, account) = fit(&Dialect::SAME, &tensors, &wanted).unwrap();
+    let renamed = |name: &str| (format!("state_dict.module.{name}"), name.to_owned());
+    assert_eq!(account.renamed, [renamed("fc.weight"), renamed("fc.bias")]);
+    assert_eq!(
+        account.ignored,
+        ["optimizer.fc.weight", "state_dict.module.bn.num_batches_tracked", "xfc.weight"]
+    );
+    assert_eq!(account.left_over, ["state_dict.module.head.weight"]);
 }
 
 #[test]

@@ -97,9 +97,17 @@ fn torch_in_its_variants() {
     let complex: Vec<u8> = [1f32, 2.].iter().flat_map(|v| v.to_le_bytes()).collect();
     assert_eq!(c.tensors["c"].data, complex);
 
-    let legacy = read(&fixture("torch-legacy.pth")).unwrap_err();
-    assert!(matches!(legacy, Error::Unsupported { .. }));
-    assert!(legacy.to_string().contains("save it again"), "{legacy}");
+    // From before version 1.6: "row" and "column" look into one storage.
+    let c = open("torch-legacy.pth");
+    assert_eq!(c.format, Format::Torch);
+    holds(&c, "state_dict.conv.weight", Dtype::F32, &[2, 3], &[1., 2., 3., 4., 5., 6.]);
+    holds(&c, "state_dict.conv.bias", Dtype::F32, &[2], &[10., 11.]);
+    holds(&c, "row", Dtype::F32, &[6], &[12., 13., 14., 15., 16., 17.]);
+    holds(&c, "column", Dtype::F32, &[4], &[1., 7., 13., 19.]);
+    holds(&c, "half", Dtype::F16, &[2], &[1., 0.5]);
+    holds(&c, "long", Dtype::I64, &[2], &[3., -1.]);
+    holds(&c, "empty", Dtype::F32, &[0, 3], &[]);
+    assert_eq!((c.tensors.len(), c.other["epoch"].as_str()), (7, "3"));
 
     let module = read(&fixture("torch-module.pth")).unwrap_err();
     assert!(

@@ -74,7 +74,9 @@ torch.save(
     OUT / "torch.pth",
 )
 torch.save(state, OUT / "torch-protocol4.pth", pickle_protocol=4)
-torch.save({"w": torch.from_numpy(count(1, 3))}, OUT / "torch-legacy.pth", _use_new_zipfile_serialization=False)
+torch.save({"state_dict": state, "row": base[2], "column": base[:, 1], "half": torch.tensor([1.0, 0.5]).half(),
+            "long": torch.tensor([3, -1]), "empty": torch.empty(0, 3), "epoch": 3},
+           OUT / "torch-legacy.pth", _use_new_zipfile_serialization=False)
 torch.save(torch.nn.Linear(2, 1), OUT / "torch-module.pth")
 
 little = {"f": torch.from_numpy(count(1, 3)), "h": torch.from_numpy(count(1, 3, dtype=np.int16)),

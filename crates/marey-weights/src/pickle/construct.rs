@@ -220,14 +220,20 @@ impl Machine<'_> {
         Ok(self.values.items(from)?.to_vec())
     }
 
-    /// BINPERSID: `('storage', class, key, location, length)`.
+    /// BINPERSID: `('storage', class, key, location, length)`. Files from before version 1.6 add None, or, from the first
+    /// versions, which part of another storage it is.
     pub(super) fn storage(&mut self, id: Id) -> Outcome<Id> {
         if !self.storages {
             return Err(unsupported("names data kept outside the pickle"));
         }
         let values = &self.values;
-        let [tag, class, key, _, len] = *values.items(id)? else {
-            return Err(corrupt("a storage that is not named by five parts"));
+        let (tag, class, key, len) = match *values.items(id)? {
+            [tag, class, key, _, len] => (tag, class, key, len),
+            [tag, class, key, _, len, part] if matches!(values.get(part), Value::None) => {
+                (tag, class, key, len)
+            }
+            [_, _, _, _, _, _] => return Err(unsupported("a storage that is part of another")),
+            _ => return Err(corrupt("a storage that is not named by five parts")),
         };
         if values.text(tag) != Some("storage") {
             return Err(corrupt("a persistent id that is no storage"));

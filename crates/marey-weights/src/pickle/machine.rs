@@ -12,6 +12,15 @@ use crate::error::{Fault, Outcome, corrupt, too_large, unsupported};
 ///
 /// `storages` says whether persistent ids (PyTorch's way to name storages beside the pickle) may occur.
 pub(crate) fn load(input: &[u8], storages: bool) -> Outcome<(Values<'_>, Id)> {
+    let (values, root, len) = load_first(input, storages)?;
+    match input.len() - len {
+        0 => Ok((values, root)),
+        left => Err(corrupt(format!("pickle, byte {len}: {left} bytes follow its end"))),
+    }
+}
+
+/// Reads the pickle that `input` begins with, as [`load`]; gives its length too.
+pub(crate) fn load_first(input: &[u8], storages: bool) -> Outcome<(Values<'_>, Id, usize)> {
     let mut machine = Machine {
         bytes: Bytes { all: input, at: 0 },
         values: Values::new(input),
@@ -27,14 +36,10 @@ pub(crate) fn load(input: &[u8], storages: bool) -> Outcome<(Values<'_>, Id)> {
         let op = machine.bytes.u8().map_err(place)?;
         if op == b'.' {
             let root = machine.pop().map_err(place)?;
-            let left = input.len() - machine.bytes.at;
             if !machine.stack.is_empty() || !machine.marks.is_empty() {
                 return Err(place(corrupt("ends with values that were put to no use")));
             }
-            if left > 0 {
-                return Err(place(corrupt(format!("{left} bytes follow the end of the pickle"))));
-            }
-            return Ok((machine.values, root));
+            return Ok((machine.values, root, machine.bytes.at));
         }
         machine.step(op).map_err(place)?;
     }

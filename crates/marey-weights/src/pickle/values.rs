@@ -118,6 +118,14 @@ impl<'a> Values<'a> {
         &mut self.arena[id as usize]
     }
 
+    /// Every storage that was named.
+    pub(crate) fn storages(&self) -> impl Iterator<Item = &Storage> {
+        self.arena.iter().filter_map(|value| match value {
+            Value::Storage(storage) => Some(&**storage),
+            _ => None,
+        })
+    }
+
     /// Text, or the bytes of a Python 2 string that are text.
     pub(crate) fn text(&self, id: Id) -> Option<&str> {
         match self.get(id) {

@@ -76,11 +76,7 @@ impl Model {
     pub fn import(&self, sizes: &Sizes, path: &Path) -> std::result::Result<Imported, LoadError> {
         let wanted = self.wanted(sizes)?;
         let checkpoint = marey_weights::read(path).map_err(LoadError::Read)?;
-        let found = |dialect: &Dialect| {
-            let is_there =
-                |wanted: &&Wanted| checkpoint.tensors.contains_key(&(dialect.source)(&wanted.name));
-            wanted.iter().filter(is_there).count()
-        };
+        let found = |dialect: &Dialect| marey_weights::found(dialect, &checkpoint.tensors, &wanted);
         let mut dialect = &Dialect::SAME;
         for other in self.dialects {
             if found(other) > found(dialect) {
