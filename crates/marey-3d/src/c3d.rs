@@ -6,8 +6,8 @@
 use candle::{Module, ModuleT, Result, Tensor, bail};
 use candle_nn::VarBuilder;
 use marey_layers::{
-    Conv3d, Conv3dConfig, Dropout, Linear, MaxPool3d, Network, Pool3dConfig, conv3d, dropout,
-    linear, relu, trace,
+    Conv3d, Conv3dConfig, Dropout, Linear, MaxPool3d, Network, Pool3dConfig, classifier, conv3d,
+    dropout, linear, relu, trace,
 };
 
 /// A C3D.
@@ -90,7 +90,7 @@ impl C3d {
         let fc = [
             linear(c_in * size.iter().product::<usize>(), units, vb.pp("fc6"))?,
             linear(units, units, vb.pp("fc7"))?,
-            linear(units, num_classes, vb.pp("fc8"))?,
+            classifier(units, num_classes, vb.pp("fc8"))?,
         ];
         let dropouts = [dropout(p, &vb.pp("drop6"))?, dropout(p, &vb.pp("drop7"))?];
         Ok(Self { convs, fc, dropouts })

@@ -7,7 +7,7 @@ use candle::{Module, ModuleT, Result, Tensor, bail};
 use candle_nn::VarBuilder;
 use marey_layers::{
     Conv3d, Conv3dConfig, Dropout, Linear, LocalResponseNorm, MaxPool3d, Network, Pool3dConfig,
-    conv3d, dropout, linear, relu, trace,
+    classifier, conv3d, dropout, linear, relu, trace,
 };
 
 /// A CNN-M.
@@ -81,7 +81,7 @@ impl CnnM {
         let fc = [
             linear(w[4] * side * side, units[0], vb.pp("fc6"))?,
             linear(units[0], units[1], vb.pp("fc7"))?,
-            linear(units[1], num_classes, vb.pp("fc8"))?,
+            classifier(units[1], num_classes, vb.pp("fc8"))?,
         ];
         let dropouts = [dropout(p, &vb.pp("drop6"))?, dropout(p, &vb.pp("drop7"))?];
         Ok(Self { convs, second_norm, fc, dropouts })

@@ -6,8 +6,8 @@
 use candle::{ModuleT, Result, Tensor};
 use candle_nn::VarBuilder;
 use marey_layers::{
-    BatchNormConfig, Conv3dConfig, Linear, Network, SequentialT, batch_norm, conv3d_no_bias,
-    global_avg_pool, linear, relu, seq_t, trace,
+    BatchNormConfig, Conv3dConfig, Linear, Network, SequentialT, batch_norm, classifier,
+    conv3d_no_bias, global_avg_pool, relu, seq_t, trace,
 };
 
 /// What a [`ConvFn`] is asked to build.
@@ -124,7 +124,7 @@ impl VideoResNet {
             }
             layers.push(layer);
         }
-        let fc = linear(c_in, num_classes, vb.pp("fc"))?;
+        let fc = classifier(c_in, num_classes, vb.pp("fc"))?;
         Ok(Self { stem, stages: layers, fc })
     }
 }

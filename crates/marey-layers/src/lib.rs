@@ -20,7 +20,7 @@ pub use batch_norm::{BatchNorm, BatchNormConfig, batch_norm};
 pub use conv3d::{Conv3d, Conv3dConfig, conv3d, conv3d_no_bias};
 pub use dropout::{Dropout, dropout};
 pub use init::seeded;
-pub use linear::{Linear, linear};
+pub use linear::{Linear, classifier, linear};
 pub use lrn::LocalResponseNorm;
 pub use network::Network;
 pub use pad::Padding;

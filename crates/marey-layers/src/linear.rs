@@ -1,7 +1,7 @@
 //! The fully connected layer.
 
 use candle::{DType, Module, Result, Tensor};
-use candle_nn::VarBuilder;
+use candle_nn::{Init, VarBuilder, init};
 
 use crate::trace;
 
@@ -32,4 +32,16 @@ impl Module for Linear {
 /// A fully connected layer at `vb`: tensors `weight` `[d_out, d_in]` and `bias` `[d_out]`.
 pub fn linear(d_in: usize, d_out: usize, vb: VarBuilder) -> Result<Linear> {
     Ok(Linear(candle_nn::linear(d_in, d_out, vb)?))
+}
+
+/// The fully connected layer that gives logits: as [`linear`], but its first weights are small, normal with a deviation of
+/// 0.01, and its bias is 0, as in torchvision's VGG and video ResNets.
+///
+/// Training then begins at the loss of a guess. With the larger weights of [`linear`] the first steps do little but undo
+/// them, and a deep network without batch norm, such as C3D, may not learn at all after that.
+pub fn classifier(d_in: usize, num_classes: usize, vb: VarBuilder) -> Result<Linear> {
+    let small = Init::Randn { mean: 0., stdev: 0.01 };
+    let weight = vb.get_with_hints((num_classes, d_in), "weight", small)?;
+    let bias = vb.get_with_hints(num_classes, "bias", init::ZERO)?;
+    Ok(Linear::new(weight, Some(bias)))
 }
