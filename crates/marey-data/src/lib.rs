@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+pub mod clips;
 pub mod dataset;
 pub mod error;
 pub mod labels;
@@ -10,6 +11,7 @@ pub mod preview;
 pub mod split;
 pub mod ucf101;
 
+pub use clips::clips;
 pub use dataset::{Dataset, Subset};
 pub use error::{Error, Result};
 pub use loader::{Batch, Batches, Loader, LoaderConfig, Video, Videos};

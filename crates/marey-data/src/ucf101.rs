@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
-use candle::Device;
 use marey_clip::Clip;
 use marey_video::{FrameSource, Options};
 
+use crate::clips::clips;
 use crate::dataset::{Dataset, Subset};
 use crate::error::{Error, Result};
 use crate::split::{Entry, Split};
@@ -88,7 +88,7 @@ impl Ucf101 {
     fn with<T>(
         &self,
         index: usize,
-        f: impl FnOnce(&mut dyn FrameSource) -> marey_video::Result<T>,
+        f: impl FnOnce(&mut dyn FrameSource) -> Result<T>,
     ) -> Result<T> {
         // Taken out, so that other videos are read meanwhile.
         let kept = self.kept().remove(&index);
@@ -131,14 +131,12 @@ impl Dataset for Ucf101 {
         if let Some(frames) = self.lengths[index].get() {
             return Ok(*frames);
         }
-        let frames = self.with(index, |video| video.len())?;
+        let frames = self.with(index, |video| Ok(video.len()?))?;
         Ok(*self.lengths[index].get_or_init(|| frames))
     }
 
     fn frames(&self, index: usize, which: &[usize]) -> Result<Clip> {
-        let (frames, (width, height)) =
-            self.with(index, |video| Ok((video.frames(which)?, video.size())))?;
-        let bytes: Vec<_> = frames.iter().map(|frame| &frame.data).collect();
-        Ok(Clip::from_rgb8(&bytes, width as usize, height as usize, &Device::Cpu)?)
+        let mut clips = self.with(index, |video| clips(video, &[which.to_vec()]))?;
+        Ok(clips.remove(0))
     }
 }

@@ -20,6 +20,14 @@ pub fn rank(scores: &[f32], label: usize) -> usize {
     scores.iter().enumerate().filter(|&(class, &score)| beats(score, class, own, label)).count()
 }
 
+/// The `k` highest-ranked classes, the best first; all of them where there are fewer.
+pub fn best(scores: &[f32], k: usize) -> Vec<usize> {
+    let mut classes: Vec<usize> = (0..scores.len()).collect();
+    classes.sort_by_cached_key(|&class| rank(scores, class));
+    classes.truncate(k);
+    classes
+}
+
 fn beats(a: f32, class_a: usize, b: f32, class_b: usize) -> bool {
     a > b || (a == b || a.is_nan() && b.is_nan()) && class_a < class_b || b.is_nan() && !a.is_nan()
 }
@@ -145,6 +153,8 @@ mod tests {
         let scores = [0.2, 0.5, 0.5, -1., 0.5];
         assert_eq!(argmax(&scores), 1);
         assert_eq!([0, 1, 2, 3, 4].map(|label| rank(&scores, label)), [3, 0, 1, 4, 2]);
+        assert_eq!(best(&scores, 3), [1, 2, 4]);
+        assert_eq!(best(&scores, 9), [1, 2, 4, 0, 3]);
         assert_eq!(argmax(&[f32::NAN, -5., f32::NEG_INFINITY]), 1);
         assert_eq!([0, 1, 2].map(|label| rank(&[f32::NAN, -5., f32::NAN], label)), [1, 0, 2]);
         assert_eq!(argmax(&[0., -0.]), 0);

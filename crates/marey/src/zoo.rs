@@ -8,6 +8,7 @@ use candle_nn::VarBuilder;
 use marey_clip::{ClipSampler, Recipe, Window};
 use marey_inspect::{Summary, summary};
 use marey_layers::Network;
+use marey_layers::rng::stream;
 use marey_weights::Dialect;
 
 pub use load::{Imported, LoadError};
@@ -41,6 +42,12 @@ impl Views {
         let Window { length, stride } = self.window;
         let starts = frames.saturating_sub(length.saturating_sub(1) * stride).max(1);
         ClipSampler::Uniform(self.window, self.clips.clamp(1, starts))
+    }
+
+    /// The frames of these clips, numbered from 0.
+    pub fn clips(&self, frames: usize) -> Result<Vec<Vec<usize>>> {
+        // Nothing is drawn for clips that are spread evenly.
+        self.sampler(frames).sample(frames, &mut stream(0, "views", 0))
     }
 }
 

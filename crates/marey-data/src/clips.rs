@@ -1,0 +1,27 @@
+//! Clips out of a video.
+
+use candle::Device;
+use marey_clip::Clip;
+use marey_video::FrameSource;
+
+use crate::error::Result;
+
+/// The clips of the frames `wanted`, numbered from 0, each `[3, T, H, W]`: the video is decoded once for all of them.
+///
+/// All their frames are in memory at once.
+///
+/// # Errors
+///
+/// If the video cannot be decoded, or a clip has no frames.
+pub fn clips(source: &mut dyn FrameSource, wanted: &[Vec<usize>]) -> Result<Vec<Clip>> {
+    let frames = source.frames(&wanted.concat())?;
+    let (width, height) = source.size();
+    let mut rest = &frames[..];
+    let clip = |wanted: &Vec<usize>| {
+        let (frames, others) = rest.split_at(wanted.len());
+        rest = others;
+        let rgb: Vec<&[u8]> = frames.iter().map(|frame| &frame.data[..]).collect();
+        Ok(Clip::from_rgb8(&rgb, width as usize, height as usize, &Device::Cpu)?)
+    };
+    wanted.iter().map(clip).collect()
+}
