@@ -107,11 +107,36 @@ pub fn report(error: &Error) -> ExitCode {
 /// `error` and its causes on one line, without those that the line has already.
 pub fn line(error: &Error) -> String {
     let mut line = String::new();
-    for cause in error.chain().map(|cause| cause.to_string()) {
+    for cause in error.chain().map(|cause| message(&cause.to_string())) {
         if !line.contains(&cause) {
             let separator = if line.is_empty() { "" } else { ": " };
             line = format!("{line}{separator}{cause}");
         }
     }
-    line.split_whitespace().collect::<Vec<_>>().join(" ")
+    line
+}
+
+/// A message on one line, without the stack that candle's errors print after it where `RUST_BACKTRACE` is set.
+fn message(text: &str) -> String {
+    let of_stack = |line: &str| {
+        let number = line.trim_start().split(':').next().unwrap_or_default();
+        line.starts_with(' ') && !number.is_empty() && number.bytes().all(|b| b.is_ascii_digit())
+    };
+    let lines = text.lines().take_while(|line| !of_stack(line));
+    lines.flat_map(str::split_whitespace).collect::<Vec<_>>().join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_message_is_one_line_without_a_stack() {
+        let text = "no model is called `x`;\n there are two\n   0: candle_core::error::Error::bt\n   1: main\n             at a.rs:1";
+        assert_eq!(message(text), "no model is called `x`; there are two");
+        let error = Error::msg("b: 7").context("a.mp4");
+        assert_eq!(line(&error), "a.mp4: b: 7");
+        // A cause that its error names already is not said twice.
+        assert_eq!(line(&Error::msg("bad").context("a.mp4: bad")), "a.mp4: bad");
+    }
 }

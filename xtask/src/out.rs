@@ -29,6 +29,11 @@ pub fn thousands(number: u64) -> String {
     text
 }
 
+/// "1 clip", "2 clips".
+pub fn counted(number: usize, of: &str) -> String {
+    format!("{number} {of}{}", if number == 1 { "" } else { "s" })
+}
+
 /// `rows` as a table with columns as wide as their widest cell; numbers to the right.
 pub fn table(head: &[&str], rows: &[Vec<String>]) -> String {
     let width = |column: usize| {
@@ -55,5 +60,6 @@ mod tests {
     #[test]
     fn thousands_by_hand() {
         assert_eq!([0, 999, 1000, 79_991_015].map(thousands), ["0", "999", "1,000", "79,991,015"]);
+        assert_eq!([1, 2].map(|n| counted(n, "clip")), ["1 clip", "2 clips"]);
     }
 }

@@ -5,15 +5,16 @@ use std::path::{Path, PathBuf};
 use anyhow::Context;
 use candle::Tensor;
 use candle_nn::ops::softmax;
-use marey::clip::{Clip, stack};
+use marey::clip::stack;
 use marey::layers::Network;
-use marey::video::{self, FrameSource};
+use marey::train::metrics::best;
 use marey::zoo::{self, Model};
+use marey::{data, video};
 use serde::Serialize;
 
 use crate::cli::Device;
 use crate::exit::{self, failure};
-use crate::out;
+use crate::out::{self, counted};
 
 /// Name the actions in videos
 ///
@@ -105,8 +106,8 @@ pub fn run(args: &Args) -> anyhow::Result<u8> {
 }
 
 fn text(answer: &Answer) -> String {
-    let head =
-        format!("{} ({} frames, {} clips)", answer.video.display(), answer.frames, answer.clips);
+    let counts = format!("{}, {}", counted(answer.frames, "frame"), counted(answer.clips, "clip"));
+    let head = format!("{} ({counts})", answer.video.display());
     let lines = answer.top.iter().map(|action| format!("  {:.4}  {}", action.score, action.label));
     [head].into_iter().chain(lines).collect::<Vec<_>>().join("\n")
 }
@@ -114,7 +115,7 @@ fn text(answer: &Answer) -> String {
 fn labels(args: &Args, model: &Model) -> anyhow::Result<Vec<String>> {
     let Some(path) = &args.labels else {
         return Ok(match model.classes {
-            400 => marey::data::labels::kinetics_400().into_iter().map(String::from).collect(),
+            400 => data::labels::kinetics_400().into_iter().map(String::from).collect(),
             classes => (0..classes).map(|class| format!("class {class}")).collect(),
         });
     };
@@ -146,13 +147,12 @@ fn classify(
     views.clips = args.clips.map_or(views.clips, usize::from);
     views.window.length = args.frames.map_or(views.window.length, usize::from);
     views.window.stride = args.stride.map_or(views.window.stride, usize::from);
-    let sampler = views.sampler(frames);
-    let clips = sampler.sample(frames, &mut marey::layers::rng::stream(0, "classify", 0))?;
+    let clips = views.clips(frames)?;
     let (width, height) = source.size();
     let bytes = (clips.first().map_or(0, Vec::len) * width as usize * height as usize * 3).max(1);
     let mut scores: Option<Tensor> = None;
     for some in clips.chunks((DECODED / bytes).max(1)) {
-        for clip in decode(&mut *source, some)? {
+        for clip in data::clips(&mut *source, some)? {
             let xs = stack(&[model.recipe.prepare(&clip)?])?.to_device(device)?;
             let ys = softmax(&network.forward_t(&xs, false)?, 1)?;
             scores = Some(scores.map_or(Ok(ys.clone()), |scores| scores + &ys)?);
@@ -160,25 +160,8 @@ fn classify(
     }
     let Some(scores) = scores else { anyhow::bail!("{}: no clip", path.display()) };
     let scores: Vec<f32> = (scores / clips.len() as f64)?.squeeze(0)?.to_vec1()?;
-    let mut order: Vec<usize> = (0..scores.len()).collect();
-    order.sort_by(|a, b| scores[*b].total_cmp(&scores[*a]));
     let action =
         |class: usize| Action { score: scores[class], class, label: labels[class].clone() };
-    let top = order.into_iter().take(args.top).map(action).collect();
+    let top = best(&scores, args.top).into_iter().map(action).collect();
     Ok(Answer { video: path.into(), frames, clips: clips.len(), top })
-}
-
-/// The clips of frame numbers `wanted`, decoded in one pass.
-fn decode(source: &mut dyn FrameSource, wanted: &[Vec<usize>]) -> anyhow::Result<Vec<Clip>> {
-    let frames = source.frames(&wanted.concat())?;
-    let mut clips = Vec::new();
-    let mut rest = &frames[..];
-    for clip in wanted {
-        let (frames, others) = rest.split_at(clip.len());
-        rest = others;
-        let (width, height) = source.size();
-        let data: Vec<&[u8]> = frames.iter().map(|frame| &frame.data[..]).collect();
-        clips.push(Clip::from_rgb8(&data, width as usize, height as usize, &candle::Device::Cpu)?);
-    }
-    Ok(clips)
 }

@@ -39,7 +39,7 @@ pub struct Args {
     /// Which split of UCF101
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u8).range(1..=3))]
     split: u8,
-    /// A minute's run that shows that everything works; its numbers mean nothing
+    /// A run of seconds that shows that everything works; its numbers mean nothing
     #[arg(long, conflicts_with = "full")]
     quick: bool,
     /// The paper's own sizes and schedules: days on a CPU
@@ -86,22 +86,21 @@ fn table(args: &Args, recipe: &Recipe) -> anyhow::Result<u8> {
         (_, true) => Length::Full,
         _ => Length::Default,
     };
-    let scale = recipe.scale.of(length);
     let source = match &args.root {
-        Some(root) if args.dataset == "ucf101" => Source::ucf101(root, args.split.into(), scale)?,
-        _ => Source::marionettes(scale, args.seed)?,
+        Some(root) if args.dataset == "ucf101" => Source::ucf101(root, args.split.into())?,
+        _ => Source::marionettes(recipe.scale.of(length), args.seed)?,
     };
     let device = args.device.open()?;
     let folder = args.runs.join(format!(
         "{}-{}-{}-seed{}",
         recipe.id,
-        source.slug,
+        source.dataset.to_lowercase().replace(' ', "-"),
         length.name(),
         args.seed
     ));
     std::fs::create_dir_all(&folder).with_context(|| folder.display().to_string())?;
     interrupt::watch()?;
-    let mut report = Report::new(recipe, &source.name, args.seed);
+    let mut report = Report::new(recipe, &source, args.seed);
     for row in &recipe.row {
         let Some((model, training)) = row.trial(length) else {
             report.skip(row);

@@ -65,12 +65,20 @@ impl<T> Scales<T> {
 #[derive(Debug, Clone, Copy, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Scale {
-    /// Side of a frame; real videos are brought to it by their shorter side.
+    /// Side of a frame.
     pub side: usize,
     /// Videos to learn from.
     pub train: usize,
     /// Videos to be judged by.
     pub test: usize,
+    /// How much figures differ, from 0 to 1.
+    pub variation: f32,
+    /// Contrast of the background, from 0 to 1.
+    pub background: f32,
+    /// The most shapes that move in the background.
+    pub distractors: usize,
+    /// How much the camera moves, from 0 to 1.
+    pub camera: f32,
 }
 
 /// A row.
@@ -104,6 +112,8 @@ pub struct Training {
     pub frames: usize,
     /// Frames of the video from one of the clip to the next.
     pub stride: usize,
+    /// Frames are brought to this by their shorter side.
+    pub side: usize,
     /// Side of the square the network sees.
     pub crop: usize,
     /// Clips of a test video.

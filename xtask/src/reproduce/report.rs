@@ -2,7 +2,8 @@
 
 use serde::Serialize;
 
-use super::recipe::{Recipe, Row};
+use super::recipe::{Recipe, Row, Training};
+use super::source::Source;
 use super::trial::Measured;
 use crate::out::thousands;
 
@@ -14,6 +15,7 @@ pub struct Report<'a> {
     pub source: &'a str,
     pub published_on: &'a str,
     pub measured_on: &'a str,
+    pub dataset: &'a str,
     pub metric: &'a str,
     pub seed: u64,
     pub rows: Vec<Line<'a>>,
@@ -32,13 +34,14 @@ pub struct Line<'a> {
 }
 
 impl<'a> Report<'a> {
-    pub fn new(recipe: &'a Recipe, measured_on: &'a str, seed: u64) -> Self {
+    pub fn new(recipe: &'a Recipe, source: &'a Source, seed: u64) -> Self {
         Self {
             id: &recipe.id,
             title: &recipe.title,
             source: &recipe.source,
             published_on: &recipe.dataset,
-            measured_on,
+            measured_on: &source.name,
+            dataset: &source.dataset,
             metric: &recipe.metric,
             seed,
             rows: Vec::new(),
@@ -49,12 +52,11 @@ impl<'a> Report<'a> {
     pub fn add(&mut self, row: &'a Row, measured: Measured) {
         let training = &measured.training;
         let protocol = format!(
-            "{}. Here: from scratch, {} steps of {} clips of {} frames (every {}) of {side}x{side}, channels / {}, {} clips a test video",
+            "{}. Here: from scratch, {} steps of {} {} of {side}x{side}, channels / {}, {} of them a test video",
             row.protocol.as_deref().unwrap_or_default(),
             training.steps,
             training.batch,
-            training.frames,
-            ordinal(training.stride),
+            clips(training),
             training.shrink,
             training.clips,
             side = training.crop,
@@ -75,19 +77,24 @@ impl<'a> Report<'a> {
             "# {}\n\n{}. Published: {} on {}. Measured here: {} (seed {}).\n\n",
             self.title, self.source, self.metric, self.published_on, self.measured_on, self.seed
         );
-        text += "| method | published | measured here | 95 % interval | parameters | time |\n|---|---|---|---|---|---|\n";
+        text += "| method | published | measured here | 95 % interval | test videos | each seen as | parameters | time |\n";
+        text += "|---|---|---|---|---|---|---|---|\n";
         for row in &self.rows {
             let published = row.published.map_or("-".into(), |value| format!("{value:.1}"));
             let rest = match &row.measured {
                 Some(m) => format!(
-                    "{:.1} | {:.1} to {:.1} | {} | {:.0} s",
+                    "{:.1} | {:.1} to {:.1} | {} of {} | {} {} | {} | {:.0} s",
                     m.top1 * 100.,
                     m.interval.0 * 100.,
                     m.interval.1 * 100.,
+                    m.videos,
+                    self.dataset,
+                    m.training.clips,
+                    clips(&m.training),
                     thousands(m.parameters),
                     m.seconds
                 ),
-                None => format!("skipped: {} | | | ", row.skipped.unwrap_or_default()),
+                None => format!("skipped: {} | | | | | ", row.skipped.unwrap_or_default()),
             };
             text += &format!("| {} | {published} | {rest} |\n", row.method);
         }
@@ -129,12 +136,11 @@ impl<'a> Line<'a> {
     }
 }
 
-/// "frame", "2nd frame", "3rd frame", ...
-fn ordinal(stride: usize) -> String {
-    match stride {
-        1 => "one".into(),
-        2 => "2nd".into(),
-        3 => "3rd".into(),
-        n => format!("{n}th"),
+/// What a network sees at once: "frames", "clips of 16 frames", "clips of 16 frames (each 5 after the last)".
+fn clips(training: &Training) -> String {
+    match (training.frames, training.stride) {
+        (1, _) => "frames".into(),
+        (frames, 1) => format!("clips of {frames} frames"),
+        (frames, stride) => format!("clips of {frames} frames (each {stride} after the last)"),
     }
 }

@@ -18,37 +18,40 @@ pub struct Source {
     pub name: String,
     /// What the results depend on.
     pub fingerprint: String,
-    /// For the folder of the run.
-    pub slug: String,
-    side: usize,
+    /// Without its size.
+    pub dataset: String,
 }
 
 impl Source {
     /// The generated benchmark.
     pub fn marionettes(scale: &Scale, seed: u64) -> anyhow::Result<Self> {
-        let Scale { side, train, test } = *scale;
+        let Scale { side, train, test, variation, background, distractors, camera } = *scale;
         let config = MarionettesConfig {
             width: side,
             height: side,
             train,
             test,
             seed,
+            variation,
+            background,
+            distractors,
+            camera,
             ..Default::default()
         };
         Ok(Self {
             train: Arc::new(Marionettes::new(config, Subset::Train)?),
             test: Arc::new(Marionettes::new(config, Subset::Test)?),
             name: format!(
-                "Marionettes, {side}x{side}, {train} to learn from, {test} to be judged by"
+                "Marionettes, {side}x{side}, {train} to learn from, {test} to be judged by \
+                 (variation {variation}, background {background}, distractors {distractors}, camera {camera})"
             ),
             fingerprint: format!("{config:?}"),
-            slug: "marionettes".into(),
-            side,
+            dataset: "Marionettes".into(),
         })
     }
 
     /// UCF101 on disk.
-    pub fn ucf101(root: &Path, split: usize, scale: &Scale) -> anyhow::Result<Self> {
+    pub fn ucf101(root: &Path, split: usize) -> anyhow::Result<Self> {
         let train = Ucf101::open(root, Subset::Train, split, Options::default())?;
         let test = Ucf101::open(root, Subset::Test, split, Options::default())?;
         Ok(Self {
@@ -62,32 +65,29 @@ impl Source {
                 train.len(),
                 test.len()
             ),
-            slug: format!("ucf101-split{split}"),
+            dataset: format!("UCF101 split {split}"),
             train: Arc::new(train),
             test: Arc::new(test),
-            side: scale.side,
         })
     }
+}
 
-    /// What is done to a training clip: a random crop, values in `[-1, 1]`.
-    pub fn train_transform(
-        &self,
-        crop: usize,
-    ) -> impl Fn(Clip, &mut ChaCha8Rng) -> candle::Result<Clip> + Send + Sync + use<> {
-        let side = self.side;
-        move |clip, rng| {
-            normalize(&random_crop(&sized(clip, side)?, crop, crop, rng)?, &Normalize::SIGNED)
-        }
+/// What is done to a training clip: a random crop, values in `[-1, 1]`.
+pub fn train_transform(
+    side: usize,
+    crop: usize,
+) -> impl Fn(Clip, &mut ChaCha8Rng) -> candle::Result<Clip> + Send + Sync {
+    move |clip, rng| {
+        normalize(&random_crop(&sized(clip, side)?, crop, crop, rng)?, &Normalize::SIGNED)
     }
+}
 
-    /// What is done to a test clip: the crop in the middle, values in `[-1, 1]`.
-    pub fn test_transform(
-        &self,
-        crop: usize,
-    ) -> impl Fn(Clip, &mut ChaCha8Rng) -> candle::Result<Clip> + Send + Sync + use<> {
-        let side = self.side;
-        move |clip, _| normalize(&center_crop(&sized(clip, side)?, crop, crop)?, &Normalize::SIGNED)
-    }
+/// What is done to a test clip: the crop in the middle, values in `[-1, 1]`.
+pub fn test_transform(
+    side: usize,
+    crop: usize,
+) -> impl Fn(Clip, &mut ChaCha8Rng) -> candle::Result<Clip> + Send + Sync {
+    move |clip, _| normalize(&center_crop(&sized(clip, side)?, crop, crop)?, &Normalize::SIGNED)
 }
 
 /// The clip with a shorter side of `side`.

@@ -21,7 +21,7 @@ use serde::{Deserialize, Serialize};
 
 use super::interrupt;
 use super::recipe::Training;
-use super::source::Source;
+use super::source::{Source, test_transform, train_transform};
 
 /// What a row needs to be run.
 pub struct Trial<'a> {
@@ -173,7 +173,7 @@ impl Trial<'_> {
         if state.step() >= steps {
             return Ok(state);
         }
-        let transform = self.source.train_transform(self.training.crop);
+        let transform = train_transform(self.training.side, self.training.crop);
         let loader = Loader::new(self.source.train.clone(), self.loader_config(), transform)?;
         let batches = loader.batches_from(state.step())?;
         let device = self.device.clone();
@@ -210,10 +210,10 @@ impl Trial<'_> {
     }
 
     fn evaluate(&self, network: &dyn Network) -> anyhow::Result<Evaluation> {
-        let Training { frames, stride, crop, clips, .. } = *self.training;
+        let Training { frames, stride, side, crop, clips, .. } = *self.training;
         let test = &self.source.test;
         let config = LoaderConfig { batch: 1, shuffle: false, ..self.loader_config() };
-        let loader = Loader::new(test.clone(), config, self.source.test_transform(crop))?;
+        let loader = Loader::new(test.clone(), config, test_transform(side, crop))?;
         let bar = bar(&format!("{}, test", self.method), test.len() as u64);
         let videos =
             loader.videos(ClipSampler::Uniform(Window { length: frames, stride }, clips))?;
