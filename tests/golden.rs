@@ -19,7 +19,7 @@ fn check(name: &str) -> Result<()> {
 
     let (vb, asked) = formula(&Device::Cpu);
     let input = [dims[2], dims[3], dims[4]];
-    let sizes = Sizes { c_in: dims[1], classes: logits.dim(1)?, input, shrink: 1 };
+    let sizes = Sizes { c_in: dims[1], classes: logits.dim(1)?, input, shrink: 1, dropout: None };
     let network = zoo::find(name)?.build(&sizes, vb)?;
 
     let mut asked: Vec<String> =

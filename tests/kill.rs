@@ -30,7 +30,7 @@ const EVERY: u64 = 2;
 /// Trains a thin C3D on Marionettes in `folder`, from its last checkpoint; the step it began at, and the digest.
 fn train(folder: &Path) -> (u64, String) {
     let vars = VarMap::new();
-    let sizes = Sizes { c_in: 3, classes: 12, input: [8, 32, 32], shrink: 16 };
+    let sizes = Sizes { c_in: 3, classes: 12, input: [8, 32, 32], shrink: 16, dropout: None };
     let vb = seeded(&vars, 5, DType::F32, &Device::Cpu);
     let network = zoo::find("c3d").unwrap().build(&sizes, vb).unwrap();
 

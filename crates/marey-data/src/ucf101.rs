@@ -42,7 +42,10 @@ impl Ucf101 {
         let list = format!("{subset}list{number:02}.txt");
         let missing = |what: String, expected| Err(Error::NotFound { what, expected });
         if !root.is_dir() {
-            return missing("the root of UCF101".into(), vec![root.to_path_buf()]);
+            let what = format!(
+                "the root of UCF101, with videos as UCF-101/CLASS/v_*.avi and lists as ucfTrainTestlist/classInd.txt and {list}"
+            );
+            return missing(what, vec![root.to_path_buf()]);
         }
         let places = [root.join("ucfTrainTestlist"), root.to_path_buf()];
         let both = |p: &&PathBuf| p.join("classInd.txt").is_file() && p.join(&list).is_file();

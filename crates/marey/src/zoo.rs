@@ -15,7 +15,7 @@ pub use load::{Imported, LoadError};
 pub use table::MODELS;
 
 /// What a model is built for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Sizes {
     /// Channels of a frame: 3 for RGB.
     pub c_in: usize,
@@ -25,6 +25,8 @@ pub struct Sizes {
     pub input: [usize; 3],
     /// Every channel count of the paper is divided by this.
     pub shrink: usize,
+    /// Chance that a unit is dropped, where the network drops any; the paper's if there is none.
+    pub dropout: Option<f32>,
 }
 
 /// What a network sees of a video when it is tested: clips spread evenly over it, whose scores are averaged.
@@ -88,7 +90,7 @@ impl Model {
     /// The sizes of its paper, for `classes` classes.
     pub fn sizes(&self, classes: usize) -> Sizes {
         let Recipe { frames, crop, .. } = self.recipe;
-        Sizes { c_in: 3, classes, input: [frames, crop, crop], shrink: 1 }
+        Sizes { c_in: 3, classes, input: [frames, crop, crop], shrink: 1, dropout: None }
     }
 
     /// Builds the network at `vb`.

@@ -121,7 +121,10 @@ fn table(args: &Args, recipe: &Recipe) -> anyhow::Result<u8> {
     for (name, text) in [
         ("report.md", &markdown),
         ("report.json", &json),
-        ("curves.svg", &curves::svg(&recipe.title, &curves)),
+        (
+            "curves.svg",
+            &curves::svg(&format!("{}, training on {}", recipe.id, source.dataset), &curves),
+        ),
     ] {
         write_atomically(folder.join(name), text.as_bytes())?;
     }

@@ -36,7 +36,7 @@ pub fn svg(title: &str, curves: &[Curve]) -> String {
     panel(&mut svg, MARGIN, "loss", top, &losses);
     panel(&mut svg, 2. * MARGIN + WIDTH, "batch accuracy, %", 100., &accuracies);
     for (i, curve) in curves.iter().enumerate() {
-        let y = HEIGHT + 2.2 * MARGIN + 18. * i as f64;
+        let y = HEIGHT + 2.4 * MARGIN + 18. * i as f64;
         let _ = writeln!(
             svg,
             "<rect x=\"{MARGIN}\" y=\"{}\" width=\"18\" height=\"4\" fill=\"{}\"/><text x=\"{}\" y=\"{y}\">{}</text>",
@@ -49,27 +49,27 @@ pub fn svg(title: &str, curves: &[Curve]) -> String {
     svg + "</svg>\n"
 }
 
-/// One panel of lines `(step, value)`, from 0 to `top`.
+/// One panel of lines `(step, value)`, from 0 to `top` or a little above.
 fn panel(svg: &mut String, left: f64, label: &str, top: f64, lines: &[Vec<(f64, f64)>]) {
     let steps = lines.iter().flatten().map(|(x, _)| *x).fold(1., f64::max);
-    let place = |(x, y): (f64, f64)| {
-        (left + x / steps * WIDTH, MARGIN + HEIGHT - (y / top).min(1.) * HEIGHT)
-    };
-    for tick in 0..=4 {
-        let share = f64::from(tick) / 4.;
-        let (x, y) = place((share * steps, share * top));
-        let (base, right) = (MARGIN + HEIGHT, left + WIDTH);
+    let (x_ticks, y_ticks) = (ticks(steps), ticks(top));
+    let (steps, top) = (x_ticks[x_ticks.len() - 1], y_ticks[y_ticks.len() - 1]);
+    let base = MARGIN + HEIGHT;
+    let place = |(x, y): (f64, f64)| (left + x / steps * WIDTH, base - (y / top).min(1.) * HEIGHT);
+    for tick in y_ticks {
+        let (_, y) = place((0., tick));
+        let (right, end, line) = (left + WIDTH, left - 6., y + 4.);
         let _ = writeln!(
             svg,
-            "<path d=\"M{left} {y}H{right}\" stroke=\"#ddd\"/><text x=\"{}\" y=\"{}\" text-anchor=\"end\">{:.3}</text>\
-             <text x=\"{x}\" y=\"{}\" text-anchor=\"middle\">{:.0}</text>",
-            left - 6.,
-            y + 4.,
-            format!("{:.4}", share * top).parse::<f64>().unwrap_or_default(),
-            base + 16.,
-            share * steps
+            "<path d=\"M{left} {y:.1}H{right}\" stroke=\"#ddd\"/><text x=\"{end}\" y=\"{line:.1}\" text-anchor=\"end\">{tick}</text>"
         );
     }
+    for tick in x_ticks {
+        let (x, y) = (place((tick, 0.)).0, base + 16.);
+        let _ = writeln!(svg, "<text x=\"{x:.1}\" y=\"{y}\" text-anchor=\"middle\">{tick}</text>");
+    }
+    let (middle, below) = (left + WIDTH / 2., base + 32.);
+    let _ = writeln!(svg, "<text x=\"{middle}\" y=\"{below}\" text-anchor=\"middle\">step</text>");
     let _ = writeln!(svg, "<text x=\"{left}\" y=\"{}\">{label}</text>", MARGIN - 8.);
     for (i, line) in lines.iter().enumerate().filter(|(_, line)| !line.is_empty()) {
         let points = line.iter().map(|point| place(*point)).map(|(x, y)| format!("{x:.1},{y:.1}"));
@@ -81,6 +81,15 @@ fn panel(svg: &mut String, left: f64, label: &str, top: f64, lines: &[Vec<(f64, 
             points.join(" ")
         );
     }
+}
+
+/// Round numbers from 0 to `most` or just above, at most seven of them.
+fn ticks(most: f64) -> Vec<f64> {
+    let power = 10f64.powf((most / 6.).log10().floor());
+    let step = [1., 2., 5., 10.].map(|n| n * power).into_iter().find(|step| most / step <= 6.);
+    let step = step.unwrap_or(10. * power);
+    // Rounded, so that 3 steps of 0.1 are printed as 0.3.
+    (0..=(most / step).ceil() as i32).map(|i| (f64::from(i) * step * 1e6).round() / 1e6).collect()
 }
 
 /// Means of sixty stretches of the points, each at the last step of its own.
@@ -97,7 +106,7 @@ fn smooth(points: impl Iterator<Item = (usize, f32)>, steps: usize) -> Vec<(f64,
         count += 1;
     }
     if count > 0 {
-        line.push((end as f64, sum / f64::from(count)));
+        line.push((end.min(steps) as f64, sum / f64::from(count)));
     }
     line
 }
@@ -116,6 +125,14 @@ mod tests {
         assert_eq!(line.len(), 60);
         assert!(line.iter().all(|(_, y)| *y == 0.5));
         assert_eq!((line[0].0, line[59].0), (2., 120.));
+    }
+
+    #[test]
+    fn ticks_are_round_numbers_that_reach_the_top() {
+        assert_eq!(ticks(750.), [0., 200., 400., 600., 800.]);
+        assert_eq!(ticks(100.), [0., 20., 40., 60., 80., 100.]);
+        assert_eq!(ticks(2.6), [0., 0.5, 1., 1.5, 2., 2.5, 3.]);
+        assert_eq!(ticks(0.55), [0., 0.1, 0.2, 0.3, 0.4, 0.5, 0.6]);
     }
 
     #[test]

@@ -125,6 +125,8 @@ pub struct Training {
     /// The highest learning rate.
     pub rate: f64,
     pub weight_decay: f64,
+    /// Chance that a unit is dropped; the paper's if there is none.
+    pub dropout: Option<f32>,
     /// Steps at which the rate is divided by 10; where there are none it falls along half a cosine.
     #[serde(default)]
     pub decay_at: Vec<u64>,

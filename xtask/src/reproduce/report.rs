@@ -52,12 +52,13 @@ impl<'a> Report<'a> {
     pub fn add(&mut self, row: &'a Row, measured: Measured) {
         let training = &measured.training;
         let protocol = format!(
-            "{}. Here: from scratch, {} steps of {} {} of {side}x{side}, channels / {}, {} of them a test video",
+            "{}. Here: from scratch, {} steps of {} {} of {side}x{side}, channels / {}{}, {} of them a test video",
             row.protocol.as_deref().unwrap_or_default(),
             training.steps,
             training.batch,
             clips(training),
             training.shrink,
+            training.dropout.map_or_else(String::new, |p| format!(", dropout {p}")),
             training.clips,
             side = training.crop,
         );
@@ -94,11 +95,14 @@ impl<'a> Report<'a> {
                     thousands(m.parameters),
                     m.seconds
                 ),
-                None => format!("skipped: {} | | | | | ", row.skipped.unwrap_or_default()),
+                None => format!("skipped: {} | | | | |", row.skipped.unwrap_or_default()),
             };
             text += &format!("| {} | {published} | {rest} |\n", row.method);
         }
-        text += "\nPublished and measured numbers are of different datasets unless the line above says otherwise.\n";
+        text += &format!(
+            "\nPublished numbers are of {}, measured ones of {}: compare within a column only.\n",
+            self.published_on, self.dataset
+        );
         text += "\n## Protocols\n\n";
         for (row, m) in self.rows.iter().filter_map(|row| Some((row, row.measured.as_ref()?))) {
             text += &format!(

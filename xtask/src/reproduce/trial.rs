@@ -113,9 +113,9 @@ impl Trial<'_> {
     }
 
     fn sizes(&self, model: &Model) -> Sizes {
-        let Training { shrink, frames, crop, .. } = *self.training;
+        let Training { shrink, frames, crop, dropout, .. } = *self.training;
         let classes = self.source.train.classes().len();
-        Sizes { input: [frames, crop, crop], shrink, ..model.sizes(classes) }
+        Sizes { input: [frames, crop, crop], shrink, dropout, ..model.sizes(classes) }
     }
 
     fn loader_config(&self) -> LoaderConfig {

@@ -81,7 +81,7 @@ fn classify_prints_the_best_class_first() {
     let mut args = setting.args(&[&good]);
     args.extend(["--top", "1"]);
     let text = done(setting.path(), &args).stdout;
-    assert_eq!(text, format!("{good} (16 frames, 1 clips)\n  0.7500  stand\n"));
+    assert_eq!(text, format!("{good} (16 frames, 1 clip)\n  0.7500  stand\n"));
 }
 
 #[test]
@@ -121,57 +121,19 @@ fn classify_refuses_weights_and_labels_that_do_not_fit() {
     let setting = setting();
     let folder = setting.path();
     let video = file(folder, "good.y4m", y4m(1, 16));
-    // Those of MC3-18, for R3D-18.
-    let args = [
-        "classify",
-        &video,
-        "--model",
-        "r3d-18",
-        "--weights",
-        &setting.weights,
-        "--labels",
-        &setting.labels,
-    ];
-    let line = refusal(4, command(folder, &args));
+    let refused = |code, model: &str, weights: &str, labels: &str| {
+        let args = ["classify", &video, "--model", model, "--weights", weights, "--labels", labels];
+        refusal(code, command(folder, &args))
+    };
+    let Setting { weights, labels, .. } = &setting;
+    let line = refused(4, "r3d-18", weights, labels);
     assert!(line.contains("these are not the weights of r3d-18"), "{line}");
+    assert!(refused(3, "mc3-18", weights, "nowhere.txt").contains("nowhere.txt"));
+    assert!(refused(3, "mc3-18", "nowhere.pth", labels).contains("nowhere.pth"));
+    let empty = file(folder, "none.txt", "\n\n");
+    assert!(refused(4, "mc3-18", weights, &empty).contains("none.txt"));
     // Without labels the network has the 400 classes of its paper.
-    let line = refusal(
-        4,
-        command(folder, &["classify", &video, "--model", "mc3-18", "--weights", &setting.weights]),
-    );
+    let args = ["classify", &video, "--model", "mc3-18", "--weights", weights];
+    let line = refusal(4, command(folder, &args));
     assert!(line.contains("fc.bias: [2] instead of [400]"), "{line}");
-    let args = [
-        "classify",
-        &video,
-        "--model",
-        "mc3-18",
-        "--weights",
-        &setting.weights,
-        "--labels",
-        "nowhere.txt",
-    ];
-    assert!(refusal(3, command(folder, &args)).contains("nowhere.txt"));
-    let args = [
-        "classify",
-        &video,
-        "--model",
-        "mc3-18",
-        "--weights",
-        "nowhere.pth",
-        "--labels",
-        &setting.labels,
-    ];
-    assert!(refusal(3, command(folder, &args)).contains("nowhere.pth"));
-    let labels = file(folder, "none.txt", "\n\n");
-    let args = [
-        "classify",
-        &video,
-        "--model",
-        "mc3-18",
-        "--weights",
-        &setting.weights,
-        "--labels",
-        &labels,
-    ];
-    assert!(refusal(4, command(folder, &args)).contains("none.txt"));
 }

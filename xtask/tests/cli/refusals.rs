@@ -33,6 +33,11 @@ fn infer<'a>(weights: &'a str, input: &'a str) -> [&'a str; 11] {
     ]
 }
 
+/// `import-weights` of two classes.
+fn import<'a>(source: &'a str, model: &'a str) -> [&'a str; 8] {
+    ["import-weights", source, "--model", model, "--classes", "2", "-o", "w.safetensors"]
+}
+
 #[test]
 fn infer_gives_logits_and_features() {
     let folder = tempfile::tempdir().unwrap();
@@ -84,17 +89,7 @@ fn import_weights_accounts_for_every_tensor() {
     let folder = tempfile::tempdir().unwrap();
     let folder = folder.path();
     let source = weights(folder, "mc3-18", 2);
-    let args = [
-        "import-weights",
-        source.to_str().unwrap(),
-        "--model",
-        "mc3-18",
-        "--classes",
-        "2",
-        "-o",
-        "w.safetensors",
-    ];
-    let text = done(folder, &args).stdout;
+    let text = done(folder, &import(source.to_str().unwrap(), "mc3-18")).stdout;
     // The count of torchvision's state dict, without `num_batches_tracked`.
     assert_eq!(text.lines().filter(|line| line.starts_with("used ")).count(), 102);
     let load = |path: &Path| candle::safetensors::load(path, &Device::Cpu).unwrap();
@@ -134,17 +129,7 @@ fn import_weights_of_another_network_lists_what_does_not_fit() {
     let folder = tempfile::tempdir().unwrap();
     let folder = folder.path();
     let source = weights(folder, "mc3-18", 2);
-    let args = [
-        "import-weights",
-        source.to_str().unwrap(),
-        "--model",
-        "r3d-18",
-        "--classes",
-        "2",
-        "-o",
-        "w.safetensors",
-    ];
-    let ran = run(command(folder, &args));
+    let ran = run(command(folder, &import(source.to_str().unwrap(), "r3d-18")));
     assert_eq!((ran.code, ran.stderr.lines().count()), (4, 1), "{ran:?}");
     assert!(
         ran.stderr.starts_with("error: ") && ran.stderr.contains("not the weights of r3d-18"),

@@ -54,14 +54,17 @@ fn a_dataset_in_the_layout_of_ucf101_is_run() {
         );
         assert_eq!(measured["top5"], 1.0, "two classes are always among five");
     }
-    assert!(folder.path().join("runs/survey-table4-ucf101-split1-quick-seed1/report.md").is_file());
+    assert!(
+        folder.path().join("runs/survey-table4-ucf101-split-1-quick-seed1/report.md").is_file()
+    );
 }
 
 #[test]
 fn a_missing_dataset_says_what_was_looked_for_where() {
     let folder = tempfile::tempdir().unwrap();
     let line = refused(3, folder.path(), &args("/nonexistent"));
-    assert!(line.contains("not found: the root of UCF101; looked for /nonexistent"), "{line}");
+    assert!(line.contains("not found: the root of UCF101, with videos as UCF-101/"), "{line}");
+    assert!(line.ends_with("trainlist01.txt; looked for /nonexistent"), "{line}");
     std::fs::create_dir(folder.path().join("ucf")).unwrap();
     let line = refused(3, folder.path(), &args("ucf"));
     for file in [

@@ -110,6 +110,7 @@ fn spatial(sizes: &Sizes, vb: VarBuilder) -> Result<Box<dyn Network>> {
         widths: paper.widths.map(thin),
         units: paper.units.map(thin),
         size: sizes.input[1].min(sizes.input[2]),
+        dropout: sizes.dropout.unwrap_or(paper.dropout),
         ..paper
     };
     Ok(Box::new(Spatial::new(&config, vb)?))
@@ -122,14 +123,16 @@ fn c3d(sizes: &Sizes, vb: VarBuilder) -> Result<Box<dyn Network>> {
         width: paper.width.div_ceil(sizes.shrink),
         units: paper.units.div_ceil(sizes.shrink),
         input: sizes.input,
+        dropout: sizes.dropout.unwrap_or(paper.dropout),
         ..paper
     };
     Ok(Box::new(C3d::new(&config, vb)?))
 }
 
 fn i3d(sizes: &Sizes, vb: VarBuilder) -> Result<Box<dyn Network>> {
-    let config =
-        InceptionConfig { shrink: sizes.shrink, ..marey_3d::i3d(sizes.c_in, sizes.classes) };
+    let paper = marey_3d::i3d(sizes.c_in, sizes.classes);
+    let dropout = sizes.dropout.unwrap_or(paper.dropout);
+    let config = InceptionConfig { shrink: sizes.shrink, dropout, ..paper };
     Ok(Box::new(Inception3d::new(&config, vb)?))
 }
 
