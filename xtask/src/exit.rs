@@ -47,7 +47,6 @@ pub fn failure(code: u8, message: impl Into<String>) -> Error {
 /// The code that `error` ends the command with.
 pub fn code(error: &Error) -> u8 {
     let of_cause = |cause: &(dyn std::error::Error + 'static)| -> Option<u8> {
-        let missing = |is: bool| Some(if is { MISSING } else { CORRUPT });
         if let Some(failure) = cause.downcast_ref::<Failure>() {
             return Some(failure.code);
         }
@@ -58,11 +57,7 @@ pub fn code(error: &Error) -> u8 {
             return missing(matches!(error, WeightsError::NotFound { .. }));
         }
         if let Some(error) = cause.downcast_ref::<DataError>() {
-            return match error {
-                DataError::NotFound { .. } => Some(MISSING),
-                DataError::Split { .. } => Some(CORRUPT),
-                _ => None,
-            };
+            return of_data(error);
         }
         if let Some(error) = cause.downcast_ref::<TrainError>() {
             return match error {
@@ -81,6 +76,21 @@ pub fn code(error: &Error) -> u8 {
         cause.downcast_ref::<std::io::Error>().map(of_io)
     };
     error.chain().find_map(of_cause).unwrap_or(USAGE)
+}
+
+fn missing(is: bool) -> Option<u8> {
+    Some(if is { MISSING } else { CORRUPT })
+}
+
+fn of_data(error: &DataError) -> Option<u8> {
+    match error {
+        DataError::NotFound { .. } => Some(MISSING),
+        DataError::Split { .. } => Some(CORRUPT),
+        DataError::Video(error) => missing(error.is_not_found()),
+        // What is boxed is not met as a cause of its own.
+        DataError::Sample { source, .. } => of_data(source),
+        _ => None,
+    }
 }
 
 fn of_io(error: &std::io::Error) -> u8 {
@@ -129,6 +139,14 @@ fn message(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_video_of_a_dataset_has_the_code_of_the_video() {
+        let opened = marey::video::open("no/such.gif", &Default::default());
+        let missing = DataError::from(opened.err().expect("there is no such file"));
+        let sample = DataError::Sample { video: "v".into(), source: Box::new(missing) };
+        assert_eq!(code(&sample.into()), MISSING);
+    }
 
     #[test]
     fn a_message_is_one_line_without_a_stack() {

@@ -9,7 +9,7 @@ use crate::account::Account;
 #[non_exhaustive]
 pub enum Error {
     /// There is no such file.
-    #[error("{}: no such file", path.display())]
+    #[error("{}: no such file or folder", path.display())]
     NotFound {
         /// The file asked for.
         path: PathBuf,

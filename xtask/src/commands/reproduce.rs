@@ -34,8 +34,8 @@ pub struct Args {
     #[arg(long, default_value = "marionettes", value_parser = ["marionettes", "ucf101"])]
     dataset: String,
     /// Where a dataset lies that is not generated
-    #[arg(long, required_if_eq("dataset", "ucf101"))]
-    root: Option<PathBuf>,
+    #[arg(long, default_value = "data/ucf101")]
+    root: PathBuf,
     /// Which split of UCF101
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u8).range(1..=3))]
     split: u8,
@@ -86,8 +86,8 @@ fn table(args: &Args, recipe: &Recipe) -> anyhow::Result<u8> {
         (_, true) => Length::Full,
         _ => Length::Default,
     };
-    let source = match &args.root {
-        Some(root) if args.dataset == "ucf101" => Source::ucf101(root, args.split.into())?,
+    let source = match args.dataset.as_str() {
+        "ucf101" => Source::ucf101(&args.root, args.split.into())?,
         _ => Source::marionettes(recipe.scale.of(length), args.seed)?,
     };
     let device = args.device.open()?;

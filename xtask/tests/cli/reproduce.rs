@@ -182,7 +182,6 @@ fn tables_are_listed_and_unknown_ones_refused() {
     for args in [
         &["reproduce"][..],
         &["reproduce", "table4", "--quick", "--full"],
-        &["reproduce", "table4", "--dataset", "ucf101"],
         &["reproduce", "table4", "--dataset", "hmdb"],
         &["reproduce", "table4", "--threads", "0"],
         &["no-such-command"],

@@ -65,6 +65,8 @@ fn a_missing_dataset_says_what_was_looked_for_where() {
     let line = refused(3, folder.path(), &args("/nonexistent"));
     assert!(line.contains("not found: the root of UCF101, with videos as UCF-101/"), "{line}");
     assert!(line.ends_with("trainlist01.txt; looked for /nonexistent"), "{line}");
+    let line = refused(3, folder.path(), &args("")[..5]);
+    assert!(line.ends_with("; looked for data/ucf101"), "{line}");
     std::fs::create_dir(folder.path().join("ucf")).unwrap();
     let line = refused(3, folder.path(), &args("ucf"));
     for file in [
