@@ -227,7 +227,12 @@ fn motion_jpeg_is_near_ffmpeg() {
     // spread it.
     for (input, colours, worst, mean) in [
         ("mandelbrot=s=160x120:r=5", "yuvj444p", 4, 0.1),
-        ("gradients=s=160x120:r=5:seed=1", "yuvj420p", 6, 1.0),
+        (
+            "gradients=s=160x120:r=5:seed=1:n=2:c0=0x102040:c1=0xd0a060:x0=0:y0=0:x1=159:y1=119",
+            "yuvj420p",
+            6,
+            1.0,
+        ),
         ("testsrc2=s=160x120:r=5", "yuvj420p", 200, 6.0),
     ] {
         common::make(
