@@ -54,6 +54,14 @@ impl Command {
     }
 }
 
+/// A number of classes, frames or pixels: from 1 to 65,536, far above any network's.
+pub fn count(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(number @ 1..=65_536) => Ok(number),
+        _ => Err("a number from 1 to 65536 is wanted".into()),
+    }
+}
+
 /// Where networks run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Device {

@@ -110,7 +110,7 @@ pub fn report(error: &Error) -> ExitCode {
     if error.chain().any(closed) {
         return OK.into();
     }
-    eprintln!("error: {}", line(error));
+    crate::out::note(format_args!("error: {}", line(error)));
     code(error).into()
 }
 

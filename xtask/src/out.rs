@@ -1,4 +1,4 @@
-//! Data on stdout.
+//! Data on stdout, notes on stderr.
 
 use std::io::Write;
 
@@ -9,6 +9,11 @@ pub fn text(text: &str) -> anyhow::Result<()> {
     let mut out = std::io::stdout().lock();
     writeln!(out, "{}", text.trim_end())?;
     Ok(out.flush()?)
+}
+
+/// Writes `text` and a line's end to stderr, for whoever still listens there.
+pub fn note(text: impl std::fmt::Display) {
+    let _ = writeln!(std::io::stderr(), "{text}");
 }
 
 /// Writes `value` to stdout as JSON.

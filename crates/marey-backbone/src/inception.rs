@@ -7,8 +7,8 @@
 use candle::{Module, ModuleT, Result, Tensor};
 use candle_nn::VarBuilder;
 use marey_layers::{
-    AvgPool3d, Conv3d, Dropout, MaxPool3d, Network, Padding, Pool3dConfig, SequentialT, conv3d,
-    dropout, trace,
+    AvgPool3d, Conv3d, Dropout, MaxPool3d, Network, Padding, Pool3dConfig, SequentialT, concat,
+    conv3d, dropout, trace,
 };
 
 /// What a [`UnitFn`] is asked to build.
@@ -181,6 +181,6 @@ impl ModuleT for Mixed {
         let pooled = self.after_pool.forward_t(&self.pool.forward(xs)?, train)?;
         let (b0, b1, b2) =
             (b0.forward_t(xs, train)?, b1.forward_t(xs, train)?, b2.forward_t(xs, train)?);
-        Tensor::cat(&[b0, b1, b2, pooled], 1)
+        concat(&[b0, b1, b2, pooled])
     }
 }

@@ -6,7 +6,7 @@
 use candle::{ModuleT, Result, Tensor};
 use candle_nn::VarBuilder;
 use marey_layers::{
-    BatchNormConfig, Conv3dConfig, Linear, Network, SequentialT, batch_norm, classifier,
+    BatchNormConfig, Conv3dConfig, Linear, Network, SequentialT, add, batch_norm, classifier,
     conv3d_no_bias, global_avg_pool, relu, seq_t, trace,
 };
 
@@ -130,7 +130,7 @@ impl VideoResNet {
 }
 
 impl Network for VideoResNet {
-    /// The mean over time and space before the classifier, `[N, 512]` (2048 with bottlenecks).
+    /// The mean over time and space before the add, classifier, `[N, 512]` (2048 with bottlenecks).
     fn features_t(&self, xs: &Tensor, train: bool) -> Result<Tensor> {
         let mut xs = self.stem.forward_t(xs, train)?;
         trace::stage("stem", &xs);
@@ -211,7 +211,7 @@ impl ModuleT for Residual {
             None => xs.clone(),
             Some(shortcut) => shortcut.forward_t(xs, train)?,
         };
-        relu(&(xs + ys)?)
+        relu(&add(&xs, &ys)?)
     }
 }
 

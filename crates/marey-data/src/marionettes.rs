@@ -8,7 +8,9 @@
 //!
 //! The test set makes that exact. Videos `2 i` and `2 i + 1` are one another's reversal, under the labels
 //! of the two partners: a score that does not depend on the order of the frames is right on at
-//! most one of them, hence on at most half of the test set.
+//! most one of them, hence on at most half of the test set. (It has to see the same frames of both:
+//! all of them, or an even number spread evenly, for the middle one of an odd number may lie half
+//! a frame to one side.)
 //!
 //! Mirroring a video left to right leaves its action.
 

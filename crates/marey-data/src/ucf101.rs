@@ -139,7 +139,7 @@ impl Dataset for Ucf101 {
     }
 
     fn frames(&self, index: usize, which: &[usize]) -> Result<Clip> {
-        let mut clips = self.with(index, |video| clips(video, &[which.to_vec()]))?;
+        let mut clips = self.with(index, |video| clips(video, &[which.to_vec()], Ok))?;
         Ok(clips.remove(0))
     }
 }

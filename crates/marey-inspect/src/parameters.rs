@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex};
 use candle::{DType, Device, Result, Shape, Tensor};
 use candle_nn::var_builder::SimpleBackend;
 use candle_nn::{Init, VarBuilder};
+use marey_layers::trace;
 
 /// A tensor of a network.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -53,7 +54,7 @@ impl SimpleBackend for Blank {
         if let Ok(mut asked) = self.0.lock() {
             asked.push(Parameter { name: name.into(), shape: s.dims().into() });
         }
-        Tensor::zeros(s, dtype, dev)
+        trace::zeros(s, dev)?.to_dtype(dtype)
     }
 
     fn get_unchecked(&self, name: &str, _: DType, _: &Device) -> Result<Tensor> {

@@ -1,6 +1,6 @@
 //! Parameters, multiply-adds and shapes of a network.
 
-use candle::{DType, Device, Result, Tensor};
+use candle::{Device, Result};
 use candle_nn::VarBuilder;
 use marey_layers::Network;
 use marey_layers::trace::{self, Stage};
@@ -31,7 +31,7 @@ pub fn summary(
     let network = build(vb)?;
     let tensors = asked.lock().map(|asked| asked.clone()).unwrap_or_default();
     let [n, c, t, h, w] = clips;
-    let xs = Tensor::zeros((n, c, t, h, w), DType::F32, &Device::Cpu)?;
+    let xs = trace::zeros((n, c, t, h, w), &Device::Cpu)?;
     let stages = trace::record(|| network.forward_t(&xs, false))?;
     let count = |which: fn(&Parameter) -> bool| {
         tensors.iter().filter(|p| which(p)).map(Parameter::count).sum()

@@ -1,6 +1,6 @@
 //! 3D convolution over `[N, C, T, H, W]`.
 
-use candle::{DType, Module, Result, Tensor, bail};
+use candle::{Module, Result, Tensor, bail};
 use candle_nn::{VarBuilder, init};
 use marey_kernels::ConvShape;
 
@@ -76,7 +76,7 @@ impl Module for Conv3d {
         if trace::recording() {
             trace::count(shape.multiply_adds().unwrap_or_default());
             let [t, h, w] = shape.output().unwrap_or_default();
-            return Tensor::zeros((shape.n, shape.c_out, t, h, w), DType::F32, xs.device());
+            return trace::zeros((shape.n, shape.c_out, t, h, w), xs.device());
         }
         if !ops::takes(xs) {
             return composed::conv3d(&shape, xs, &self.weight, self.bias.as_ref());

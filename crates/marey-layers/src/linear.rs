@@ -1,6 +1,6 @@
 //! The fully connected layer.
 
-use candle::{DType, Module, Result, Tensor};
+use candle::{Module, Result, Tensor};
 use candle_nn::{Init, VarBuilder, init};
 
 use crate::trace;
@@ -25,7 +25,7 @@ impl Module for Linear {
         let (n, _) = xs.dims2()?;
         let (d_out, d_in) = self.0.weight().dims2()?;
         trace::count((n * d_out * d_in) as u64);
-        Tensor::zeros((n, d_out), DType::F32, xs.device())
+        trace::zeros((n, d_out), xs.device())
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::sync::OnceLock;
 
-use candle::{DType, Module, Result, Tensor, bail};
+use candle::{Module, Result, Tensor, bail};
 use marey_kernels::PoolShape;
 
 use crate::ops::{self, pool::Pool, pool::Reduction};
@@ -48,7 +48,7 @@ impl Pool3dConfig {
         if trace::recording() {
             let (n, c, ..) = xs.dims5()?;
             let [t, h, w] = shape.output().unwrap_or_default();
-            return Tensor::zeros((n, c, t, h, w), DType::F32, xs.device());
+            return trace::zeros((n, c, t, h, w), xs.device());
         }
         if ops::takes(xs) {
             return xs.contiguous()?.apply_op1(Pool { shape, reduction });
@@ -104,11 +104,19 @@ fn in_one_frame(xs: &Tensor, pool: &impl Module) -> Result<Tensor> {
 
 /// The mean over all but the first two axes: `[N, C, ..]` to `[N, C]`.
 pub fn global_avg_pool(xs: &Tensor) -> Result<Tensor> {
-    let flat = xs.flatten_from(2)?;
+    let flat = flat(xs)?;
     flat.sum(2)? / flat.dim(2)? as f64
 }
 
 /// The maximum over all but the first two axes: `[N, C, ..]` to `[N, C]`.
 pub fn global_max_pool(xs: &Tensor) -> Result<Tensor> {
-    xs.flatten_from(2)?.max(2)
+    flat(xs)?.max(2)
+}
+
+/// `[N, C, places]`; of one place where only shapes count.
+fn flat(xs: &Tensor) -> Result<Tensor> {
+    match xs.dims() {
+        &[n, c, ..] if trace::recording() => trace::zeros((n, c, 1), xs.device()),
+        _ => xs.flatten_from(2),
+    }
 }

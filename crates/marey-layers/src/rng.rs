@@ -58,8 +58,8 @@ pub(crate) fn layer_stream(name: &str) -> Result<ChaCha8Rng> {
     }
 }
 
-/// The 64-bit FNV-1a hash.
-fn fnv1a(text: &str) -> u64 {
+/// The 64-bit FNV-1a hash: the same in every version and on every machine.
+pub fn fnv1a(text: &str) -> u64 {
     text.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
         (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
     })

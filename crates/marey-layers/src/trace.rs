@@ -5,7 +5,7 @@
 
 use std::cell::RefCell;
 
-use candle::{Result, Tensor};
+use candle::{DType, Device, Result, Shape, Tensor};
 
 /// A stage of a network, as its paper's table would list it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -45,6 +45,11 @@ pub fn record(forward: impl FnOnce() -> Result<Tensor>) -> Result<Vec<Stage>> {
         });
     }
     Ok(stages)
+}
+
+/// Zeros of `shape` that take the memory of one.
+pub fn zeros(shape: impl Into<Shape>, device: &Device) -> Result<Tensor> {
+    Tensor::zeros((), DType::F32, device)?.broadcast_as(shape)
 }
 
 /// Says that a network has come to the end of its stage `name`, with `xs`.

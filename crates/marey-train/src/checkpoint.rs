@@ -11,11 +11,11 @@ use std::path::{Path, PathBuf};
 
 use candle::{Device, Tensor};
 use candle_nn::VarMap;
+use marey_weights::write_atomically;
 use safetensors::SafeTensors;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use crate::atomic::write_atomically;
 use crate::curve::Curve;
 use crate::error::{Error, Result, io};
 use crate::state::TrainState;
@@ -52,7 +52,7 @@ pub struct Checkpoint {
 /// Writes variables and state to `path`, atomically. Refuses to save a number that is not finite.
 pub fn save(path: impl AsRef<Path>, vars: &VarMap, state: &TrainState) -> Result<()> {
     let bytes = encode(vars, state)?;
-    write_atomically(path, &bytes)
+    Ok(write_atomically(path, &bytes)?)
 }
 
 impl Checkpoint {

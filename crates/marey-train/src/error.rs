@@ -2,6 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
+use marey_weights::atomic::Refused;
+
 /// What can go wrong in training and evaluation.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -129,6 +131,12 @@ pub enum Error {
 pub type Result<T> = std::result::Result<T, Error>;
 
 /// Names the path in an error of the file system.
+impl From<Refused> for Error {
+    fn from(Refused { path, action, source }: Refused) -> Self {
+        Self::Io { path, action, source }
+    }
+}
+
 pub(crate) fn io(path: &Path, action: &'static str) -> impl FnOnce(std::io::Error) -> Error {
     move |source| Error::Io { path: path.to_path_buf(), action, source }
 }

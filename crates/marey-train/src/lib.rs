@@ -1,6 +1,5 @@
 #![doc = include_str!("../README.md")]
 
-pub mod atomic;
 pub mod average;
 pub mod checkpoint;
 pub mod curve;
@@ -17,7 +16,6 @@ pub mod state;
 mod update;
 mod vars;
 
-pub use atomic::write_atomically;
 pub use average::Average;
 pub use checkpoint::{Checkpoint, CheckpointConfig, Resumed, latest, resume};
 pub use curve::{Curve, Point};

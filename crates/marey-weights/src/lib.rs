@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 pub mod account;
+pub mod atomic;
 pub mod error;
 pub mod read;
 pub mod tensor;
@@ -18,6 +19,7 @@ mod torch;
 mod zipped;
 
 pub use account::{Account, Dialect, Mismatch, Wanted, fit, found};
+pub use atomic::write_atomically;
 pub use error::Error;
 pub use read::{Checkpoint, Format, parse, read};
 pub use safetensors::Dtype;

@@ -1,18 +1,18 @@
 //! Writing safetensors so that a file is either whole or not there.
 
 use std::collections::BTreeMap;
-use std::fs::File;
 use std::io::{BufWriter, Write};
 use std::path::Path;
 
 use serde_json::{Map, Value, json};
 
+use crate::atomic::write_with;
 use crate::error::Error;
 use crate::tensor::Tensor;
 
 /// Writes the tensors and the metadata to `path` as safetensors.
 ///
-/// A temporary file in the same folder is written, synced and renamed over `path`, and the folder is synced: a reader,
+/// By [`write_with`]: a reader,
 /// or a power cut, meets the old file or the new one. The bytes depend on the arguments only: names in order, elements
 /// aligned to eight bytes by a padded header and tensors sorted by element size, as the format's own library does.
 pub fn write(
@@ -20,27 +20,18 @@ pub fn write(
     tensors: &BTreeMap<String, Tensor>,
     metadata: &BTreeMap<String, String>,
 ) -> Result<(), Error> {
-    let io = |e| Error::io(path, e);
     let mut order: Vec<(&String, &Tensor)> = tensors.iter().collect();
     order.sort_by_key(|(_, t)| std::cmp::Reverse(t.dtype.bitsize())); // stable: names stay in order
     let header = header(&order, metadata)?;
 
-    let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let mut temporary = temporary(folder).map_err(|e| Error::io(folder, e))?;
-    let mut out = BufWriter::with_capacity(1 << 20, temporary.as_file_mut());
-    out.write_all(&(header.len() as u64).to_le_bytes()).map_err(io)?;
-    out.write_all(&header).map_err(io)?;
-    for (_, tensor) in &order {
-        out.write_all(&tensor.data).map_err(io)?;
-    }
-    out.flush().map_err(io)?;
-    drop(out);
-    temporary.as_file().sync_all().map_err(io)?;
-    temporary.persist(path).map_err(|e| io(e.error))?;
-    if cfg!(unix) {
-        File::open(folder).and_then(|f| f.sync_all()).map_err(io)?;
-    }
-    Ok(())
+    write_with(path, |file| {
+        let mut out = BufWriter::with_capacity(1 << 20, file);
+        out.write_all(&(header.len() as u64).to_le_bytes())?;
+        out.write_all(&header)?;
+        order.iter().try_for_each(|(_, tensor)| out.write_all(&tensor.data))?;
+        out.flush()
+    })
+    .map_err(|refused| Error::io(&refused.path, refused.source))
 }
 
 /// The JSON header, padded with spaces to a multiple of eight bytes.
@@ -69,13 +60,4 @@ fn header(
     let mut header = Value::Object(fields).to_string().into_bytes();
     header.resize(header.len().next_multiple_of(8), b' ');
     Ok(header)
-}
-
-/// A new file in `folder`, with the permissions that any new file gets.
-fn temporary(folder: &Path) -> std::io::Result<tempfile::NamedTempFile> {
-    let mut builder = tempfile::Builder::new();
-    builder.prefix(".marey-").suffix(".tmp");
-    #[cfg(unix)]
-    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666)); // less the umask
-    builder.tempfile_in(folder)
 }

@@ -13,10 +13,7 @@ fn main() -> Result<()> {
     let network = i3d.load(&i3d.sizes(400), weights.as_ref(), &Device::Cpu)?;
     let mut film = video::open(&film, &video::Options::default())?;
     let wanted = i3d.views.clips(film.len()?)?;
-    let mut clips = data::clips(&mut *film, &wanted)?;
-    for clip in &mut clips {
-        *clip = i3d.recipe.prepare(clip)?;
-    }
+    let clips = data::clips(&mut *film, &wanted, |clip| i3d.recipe.prepare(&clip))?;
     let logits = network.forward_t(&clip::stack(&clips)?, false)?; // [clips, 400]
     let scores: Vec<f32> = candle_nn::ops::softmax(&logits, D::Minus1)?.mean(0)?.to_vec1()?;
     for class in best(&scores, 5) {

@@ -9,7 +9,7 @@ use marey::layers::seeded;
 use marey::zoo;
 use serde::Serialize;
 
-use crate::cli::{Device, Precision};
+use crate::cli::{Device, Precision, count};
 use crate::{exit, out};
 
 /// Measure
@@ -27,16 +27,16 @@ pub struct Args {
     /// As `models` lists it
     model: String,
     /// Frames of a clip [default: the paper's]
-    #[arg(long)]
+    #[arg(long, value_parser = count)]
     frames: Option<usize>,
     /// Side of a frame [default: the paper's]
-    #[arg(long)]
+    #[arg(long, value_parser = count)]
     size: Option<usize>,
     /// Clips of a batch
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..))]
     batch: u16,
     /// Number of classes
-    #[arg(long, default_value_t = 101)]
+    #[arg(long, default_value_t = 101, value_parser = count)]
     classes: usize,
     /// Timed runs, after one that is not
     #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u16).range(1..))]

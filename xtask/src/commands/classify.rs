@@ -63,7 +63,7 @@ pub struct Args {
 /// What came of a video.
 #[derive(Serialize)]
 struct Answer {
-    video: PathBuf,
+    video: String,
     frames: usize,
     clips: usize,
     top: Vec<Action>,
@@ -77,7 +77,7 @@ struct Action {
 }
 
 /// Frames that are kept decoded at once, in bytes; a longer or larger video is decoded in several passes.
-const DECODED: usize = 1 << 30;
+const DECODED: usize = 1 << 29;
 
 pub fn run(args: &Args) -> anyhow::Result<u8> {
     let model = zoo::find(&args.model)?;
@@ -94,7 +94,7 @@ pub fn run(args: &Args) -> anyhow::Result<u8> {
                 answers.push(answer);
             }
             Err(error) => {
-                eprintln!("error: {}", exit::line(&error));
+                out::note(format_args!("error: {}", exit::line(&error)));
                 worst = worst.max(exit::code(&error));
             }
         }
@@ -107,7 +107,7 @@ pub fn run(args: &Args) -> anyhow::Result<u8> {
 
 fn text(answer: &Answer) -> String {
     let counts = format!("{}, {}", counted(answer.frames, "frame"), counted(answer.clips, "clip"));
-    let head = format!("{} ({counts})", answer.video.display());
+    let head = format!("{} ({counts})", answer.video);
     let lines = answer.top.iter().map(|action| format!("  {:.4}  {}", action.score, action.label));
     [head].into_iter().chain(lines).collect::<Vec<_>>().join("\n")
 }
@@ -140,7 +140,11 @@ fn classify(
     path: &Path,
     device: &candle::Device,
 ) -> anyhow::Result<Answer> {
-    let options = video::Options { lenient: args.lenient, threads: 0, ..Default::default() };
+    let options = video::Options {
+        lenient: args.lenient,
+        threads: rayon::current_num_threads(),
+        ..Default::default()
+    };
     let mut source = video::open(path, &options)?;
     let frames = source.len()?;
     let mut views = model.views;
@@ -152,8 +156,8 @@ fn classify(
     let bytes = (clips.first().map_or(0, Vec::len) * width as usize * height as usize * 3).max(1);
     let mut scores: Option<Tensor> = None;
     for some in clips.chunks((DECODED / bytes).max(1)) {
-        for clip in data::clips(&mut *source, some)? {
-            let xs = stack(&[model.recipe.prepare(&clip)?])?.to_device(device)?;
+        for clip in data::clips(&mut *source, some, |clip| model.recipe.prepare(&clip))? {
+            let xs = stack(&[clip])?.to_device(device)?;
             let ys = softmax(&network.forward_t(&xs, false)?, 1)?;
             scores = Some(scores.map_or(Ok(ys.clone()), |scores| scores + &ys)?);
         }
@@ -162,6 +166,11 @@ fn classify(
     let scores: Vec<f32> = (scores / clips.len() as f64)?.squeeze(0)?.to_vec1()?;
     let action =
         |class: usize| Action { score: scores[class], class, label: labels[class].clone() };
+    if scores.iter().any(|score| !score.is_finite()) {
+        let weights = args.weights.display();
+        let what = format!("{}: {weights} give scores that are no numbers", path.display());
+        return Err(failure(exit::CORRUPT, what));
+    }
     let top = best(&scores, args.top).into_iter().map(action).collect();
-    Ok(Answer { video: path.into(), frames, clips: clips.len(), top })
+    Ok(Answer { video: path.display().to_string(), frames, clips: clips.len(), top })
 }

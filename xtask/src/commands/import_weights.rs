@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use marey::weights::Account;
 use marey::zoo::{self, LoadError};
 
+use crate::cli::count;
 use crate::{exit, out};
 
 /// Turn a released checkpoint into safetensors, every tensor accounted for
@@ -26,7 +27,7 @@ pub struct Args {
     #[arg(long)]
     model: String,
     /// Number of classes [default: the paper's]
-    #[arg(long)]
+    #[arg(long, value_parser = count)]
     classes: Option<usize>,
     /// Print counts only
     #[arg(short, long)]

@@ -7,7 +7,7 @@ use anyhow::Context;
 use candle::{DType, Tensor};
 use marey::zoo;
 
-use crate::cli::{Device, Precision};
+use crate::cli::{Device, Precision, count};
 use crate::exit::{self, failure};
 
 /// Run a network on clips in a safetensors file
@@ -31,7 +31,7 @@ pub struct Args {
     #[arg(long)]
     output: PathBuf,
     /// Number of classes [default: the paper's]
-    #[arg(long)]
+    #[arg(long, value_parser = count)]
     classes: Option<usize>,
     /// How exactly to compute
     #[arg(long, value_enum, default_value = "f32")]
@@ -58,7 +58,7 @@ pub fn run(args: &Args) -> anyhow::Result<u8> {
         ),
     ]);
     let bytes = safetensors::serialize(&results, None).context("the results")?;
-    marey::train::write_atomically(&args.output, &bytes)?;
+    marey::weights::write_atomically(&args.output, &bytes)?;
     Ok(exit::OK)
 }
 

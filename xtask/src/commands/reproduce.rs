@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use anyhow::Context;
-use marey::train::write_atomically;
+use marey::weights::write_atomically;
 
 use crate::cli::Device;
 use crate::exit::{self, failure};
@@ -129,6 +129,6 @@ fn table(args: &Args, recipe: &Recipe) -> anyhow::Result<u8> {
         write_atomically(folder.join(name), text.as_bytes())?;
     }
     out::text(if args.json { &json } else { &markdown })?;
-    eprintln!("report.md, report.json and curves.svg are in {}", folder.display());
+    out::note(format_args!("report.md, report.json and curves.svg are in {}", folder.display()));
     Ok(exit::OK)
 }

@@ -3,6 +3,7 @@
 use marey::zoo;
 use serde::Serialize;
 
+use crate::cli::count;
 use crate::{exit, out};
 
 /// Show a network's parameters, multiply-adds and the shape after every stage
@@ -14,13 +15,13 @@ pub struct Args {
     /// As `models` lists it
     model: String,
     /// Number of classes [default: the paper's]
-    #[arg(long)]
+    #[arg(long, value_parser = count)]
     classes: Option<usize>,
     /// Frames of a clip [default: the paper's]
-    #[arg(long)]
+    #[arg(long, value_parser = count)]
     frames: Option<usize>,
     /// Side of a frame [default: the paper's]
-    #[arg(long)]
+    #[arg(long, value_parser = count)]
     size: Option<usize>,
     /// Print a JSON object
     #[arg(long)]

@@ -3,6 +3,7 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::exit::{self, failure};
+use crate::out::note;
 
 static ASKED: AtomicBool = AtomicBool::new(false);
 
@@ -12,8 +13,8 @@ pub fn watch() -> anyhow::Result<()> {
         if ASKED.swap(true, Ordering::SeqCst) {
             std::process::exit(exit::INTERRUPTED.into());
         }
-        eprintln!(
-            "\nstopping where the run can be taken up again; press Ctrl-C once more to stop at once"
+        note(
+            "\nstopping where the run can be taken up again; press Ctrl-C once more to stop at once",
         );
     })?)
 }

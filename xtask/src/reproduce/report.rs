@@ -100,7 +100,7 @@ impl<'a> Report<'a> {
             text += &format!("| {} | {published} | {rest} |\n", row.method);
         }
         text += &format!(
-            "\nPublished numbers are of {}, measured ones of {}: compare within a column only.\n",
+            "\nPublished numbers are of {}, measured ones of {}: they are not to be compared.\n",
             self.published_on, self.dataset
         );
         text += "\n## Protocols\n\n";

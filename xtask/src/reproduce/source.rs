@@ -1,11 +1,14 @@
 //! The videos a table is measured on.
 
+use std::fmt::Write;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::UNIX_EPOCH;
 
+use anyhow::Context;
 use marey::clip::{Clip, Normalize, center_crop, normalize, random_crop, resize_short_side};
 use marey::data::{Dataset, Marionettes, MarionettesConfig, Subset, Ucf101};
-use marey::layers::rng::ChaCha8Rng;
+use marey::layers::rng::{ChaCha8Rng, fnv1a};
 use marey::video::Options;
 
 use super::recipe::Scale;
@@ -60,16 +63,26 @@ impl Source {
                 train.len(),
                 test.len()
             ),
-            fingerprint: format!(
-                "ucf101 split {split} of {} and {} videos",
-                train.len(),
-                test.len()
-            ),
+            fingerprint: format!("ucf101 split {split}, {} {}", digest(&train)?, digest(&test)?),
             dataset: format!("UCF101 split {split}"),
             train: Arc::new(train),
             test: Arc::new(test),
         })
     }
+}
+
+/// The names, labels, sizes and times of a dataset's files, in short: another dataset has another.
+fn digest(videos: &Ucf101) -> anyhow::Result<String> {
+    let mut all = String::new();
+    for index in 0..videos.len() {
+        let path = videos.path(index);
+        let file = std::fs::metadata(&path).with_context(|| path.display().to_string())?;
+        let time = file.modified().ok().and_then(|time| time.duration_since(UNIX_EPOCH).ok());
+        let (name, label) = (videos.name(index), videos.label(index));
+        let _ =
+            writeln!(all, "{name} {label} {} {}", file.len(), time.unwrap_or_default().as_nanos());
+    }
+    Ok(format!("{:016x}", fnv1a(&all)))
 }
 
 /// What is done to a training clip: a random crop, values in `[-1, 1]`.

@@ -1,6 +1,5 @@
 //! One row: a network trained and tested.
 
-use std::hash::{DefaultHasher, Hash, Hasher};
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
@@ -11,16 +10,20 @@ use candle_nn::VarMap;
 use indicatif::{ProgressBar, ProgressStyle};
 use marey::clip::{ClipSampler, Window};
 use marey::data::{Loader, LoaderConfig};
+use marey::layers::rng::fnv1a;
 use marey::layers::{Network, seeded};
 use marey::train::{
     CheckpointConfig, EvaluateConfig, Evaluation, FitConfig, Objective, Outcome, Parameters,
-    Schedule, SgdConfig, TrainState, Warmup, evaluate, fit, latest, resume, write_atomically,
+    Schedule, SgdConfig, TrainState, Warmup, evaluate, fit, latest, resume,
 };
+use marey::weights::write_atomically;
 use marey::zoo::{self, Model, Sizes};
 use serde::{Deserialize, Serialize};
 
 use super::interrupt;
 use super::recipe::Training;
+use crate::out::note;
+
 use super::source::{Source, test_transform, train_transform};
 
 /// What a row needs to be run.
@@ -49,7 +52,7 @@ pub struct Measured {
     /// `confusion[label][answer]`.
     pub confusion: Vec<Vec<u64>>,
     pub parameters: u64,
-    /// Of training and testing, in seconds; of the last run alone where it was taken up again.
+    /// Of training and testing, in seconds.
     pub seconds: f64,
     /// Seconds of training that waited for data.
     pub waited: f64,
@@ -74,20 +77,18 @@ impl Trial<'_> {
             self.seed,
             self.source.fingerprint
         );
-        let mut hasher = DefaultHasher::new();
-        fingerprint.hash(&mut hasher);
-        let folder = self.folder.join(format!("{}-{:08x}", self.model, hasher.finish() as u32));
+        let folder = self.folder.join(format!("{}-{:08x}", self.model, fnv1a(&fingerprint) as u32));
         let result = folder.join("result.json");
         if let Some(measured) = finished(&result, &fingerprint)? {
-            eprintln!("{}: taken from {}", self.method, result.display());
+            note(format_args!("{}: taken from {}", self.method, result.display()));
             return Ok(measured);
         }
-        let start = Instant::now();
         let model = zoo::find(self.model)?;
         let sizes = self.sizes(model);
         let vars = VarMap::new();
         let network = model.build(&sizes, seeded(&vars, self.seed, DType::F32, self.device))?;
         let state = self.train(&*network, &vars, &folder, &fingerprint)?;
+        let tested = Instant::now();
         let evaluation = self.evaluate(&*network)?;
         let measured = Measured {
             videos: evaluation.video.count,
@@ -101,7 +102,8 @@ impl Trial<'_> {
                 .map(|label| evaluation.video.confusion.row(label).to_vec())
                 .collect(),
             parameters: model.summary(&sizes)?.parameters,
-            seconds: start.elapsed().as_secs_f64(),
+            seconds: state.curve().iter().map(|point| point.seconds + point.wait).sum::<f64>()
+                + tested.elapsed().as_secs_f64(),
             waited: state.curve().iter().map(|point| point.wait).sum(),
             losses: state.curve().iter().map(|point| point.loss).collect(),
             accuracies: state.curve().iter().map(|point| point.accuracy).collect(),
@@ -192,7 +194,8 @@ impl Trial<'_> {
                 accuracy * 100.
             ));
             if bar.is_hidden() && (report.step + 1).is_multiple_of((steps / 10).max(1)) {
-                eprintln!("{}: step {}, {}", self.method, report.step + 1, bar.message());
+                let (step, message) = (report.step + 1, bar.message());
+                note(format_args!("{}: step {step}, {message}", self.method));
             }
             if interrupt::asked() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
         };
@@ -252,7 +255,7 @@ fn bar(title: &str, length: u64) -> ProgressBar {
         ProgressBar::new(length).with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
     bar.set_prefix(title.to_string());
     if bar.is_hidden() {
-        eprintln!("{title}: {length} steps");
+        note(format_args!("{title}: {length} steps"));
     }
     bar
 }

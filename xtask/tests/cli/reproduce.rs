@@ -40,7 +40,7 @@ fn assert_whole(report: &Value) {
     let methods: Vec<&str> = rows.iter().map(|(method, _)| *method).collect();
     assert_eq!(
         methods,
-        ["Spatial stream network", "C3D, end to end", "R3D-18, end to end (of 2018)"]
+        ["Spatial stream network, from scratch", "C3D, end to end", "R3D-18, end to end (of 2018)"]
     );
     for (method, measured) in rows {
         assert_eq!(

@@ -7,9 +7,9 @@ use std::path::{Path, PathBuf};
 use candle_nn::VarMap;
 
 use super::{Checkpoint, save};
-use crate::atomic::remove_leftovers;
 use crate::error::{Error, Result, io};
 use crate::state::TrainState;
+use marey_weights::atomic::remove_leftovers;
 
 /// Where and how often a run saves. A folder belongs to one run.
 #[derive(Debug, Clone, PartialEq, Eq)]
