@@ -11,6 +11,7 @@ use marey::train::metrics::best;
 use marey::zoo::{self, Model};
 use marey::{data, video};
 use serde::Serialize;
+use serde_json::json;
 
 use crate::cli::Device;
 use crate::exit::{self, failure};
@@ -55,7 +56,7 @@ pub struct Args {
     /// Where to compute
     #[arg(long, value_enum, default_value = "cpu")]
     device: Device,
-    /// Print a JSON array
+    /// Print a JSON object
     #[arg(long)]
     json: bool,
 }
@@ -91,16 +92,18 @@ pub fn run(args: &Args) -> anyhow::Result<u8> {
                 if !args.json {
                     out::text(&text(&answer))?;
                 }
-                answers.push(answer);
+                answers.push(json!(answer));
             }
             Err(error) => {
-                out::note(format_args!("error: {}", exit::line(&error)));
+                let line = exit::line(&error);
+                out::note(format_args!("error: {line}"));
+                answers.push(json!({ "video": path.display().to_string(), "error": line }));
                 worst = worst.max(exit::code(&error));
             }
         }
     }
     if args.json {
-        out::json(&answers)?;
+        out::json(&json!({ "model": model.name, "videos": answers }))?;
     }
     Ok(worst)
 }

@@ -9,7 +9,7 @@ use crate::{exit, out};
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:\n  cargo xtask models\n  cargo xtask models --json")]
 pub struct Args {
-    /// Print a JSON array
+    /// Print a JSON object
     #[arg(long)]
     json: bool,
 }
@@ -52,7 +52,7 @@ fn row(model: &Model) -> anyhow::Result<Row> {
 pub fn run(args: &Args) -> anyhow::Result<u8> {
     let rows = MODELS.iter().map(row).collect::<anyhow::Result<Vec<_>>>()?;
     if args.json {
-        out::json(&rows)?;
+        out::json(&serde_json::json!({ "models": rows }))?;
         return Ok(exit::OK);
     }
     let cells = |row: &Row| {

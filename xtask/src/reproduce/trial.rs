@@ -127,6 +127,7 @@ impl Trial<'_> {
             batch,
             sampler: ClipSampler::Random(window),
             seed: self.seed,
+            threads: rayon::current_num_threads(),
             ..Default::default()
         }
     }

@@ -67,11 +67,12 @@ fn classify_answers_by_content_and_goes_on_after_a_bad_video() {
     assert_eq!((ran.code, ran.stderr.lines().count()), (4, 1), "{ran:?}");
     assert!(ran.stderr.starts_with("error: ") && ran.stderr.contains("bad.y4m"), "{ran:?}");
     let answers: Value = serde_json::from_str(&ran.stdout).unwrap();
-    let videos: Vec<&str> =
-        answers.as_array().unwrap().iter().map(|a| a["video"].as_str().unwrap()).collect();
-    assert_eq!(videos, [&*good, &*other]);
+    let answers = answers["videos"].as_array().unwrap();
+    let videos: Vec<&str> = answers.iter().map(|a| a["video"].as_str().unwrap()).collect();
+    assert_eq!(videos, [&*good, &*bad, &*other]);
     assert_stands(&answers[0], 20);
-    assert_stands(&answers[1], 5);
+    assert!(ran.stderr.ends_with(&format!("error: {}\n", answers[1]["error"].as_str().unwrap())));
+    assert_stands(&answers[2], 5);
 }
 
 #[test]

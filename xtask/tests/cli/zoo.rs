@@ -7,7 +7,7 @@ use crate::support::{command, done, json, ran, refused, run};
 #[test]
 fn models_are_all_listed() {
     let folder = tempfile::tempdir().unwrap();
-    let listed = json(folder.path(), &["models", "--json"]);
+    let listed = json(folder.path(), &["models", "--json"])["models"].take();
     let names: Vec<&str> =
         listed.as_array().unwrap().iter().map(|row| row["name"].as_str().unwrap()).collect();
     assert_eq!(names, MODELS.iter().map(|model| model.name).collect::<Vec<_>>());
