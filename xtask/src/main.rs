@@ -15,7 +15,7 @@ fn main() -> std::process::ExitCode {
         // candle asks it for the number of its threads.
         unsafe { std::env::set_var("RAYON_NUM_THREADS", threads.to_string()) };
     }
-    match cli.command.run() {
+    match reproduce::interrupt::install().and_then(|()| cli.command.run()) {
         Ok(code) => code.into(),
         Err(error) => exit::report(&error),
     }

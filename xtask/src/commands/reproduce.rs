@@ -99,7 +99,7 @@ fn table(args: &Args, recipe: &Recipe) -> anyhow::Result<u8> {
         args.seed
     ));
     std::fs::create_dir_all(&folder).with_context(|| folder.display().to_string())?;
-    interrupt::watch()?;
+    interrupt::watch();
     let mut report = Report::new(recipe, &source, args.seed);
     for row in &recipe.row {
         let Some((model, training)) = row.trial(length) else {

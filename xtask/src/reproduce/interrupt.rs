@@ -1,16 +1,23 @@
-//! Ctrl-C: the first stops a run where it can be taken up again, the second stops it at once.
+//! Ctrl-C ends a command with its exit code. A run that can be taken up again it stops where that is so; pressed once more,
+//! at once.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::exit::{self, failure};
 use crate::out::note;
 
+static WATCHED: AtomicBool = AtomicBool::new(false);
 static ASKED: AtomicBool = AtomicBool::new(false);
 
-/// Watches for Ctrl-C from here on.
-pub fn watch() -> anyhow::Result<()> {
+/// Has Ctrl-C only [ask](asked) from here on.
+pub fn watch() {
+    WATCHED.store(true, Ordering::SeqCst);
+}
+
+/// Has Ctrl-C end the command.
+pub fn install() -> anyhow::Result<()> {
     Ok(ctrlc::set_handler(|| {
-        if ASKED.swap(true, Ordering::SeqCst) {
+        if !WATCHED.load(Ordering::SeqCst) || ASKED.swap(true, Ordering::SeqCst) {
             std::process::exit(exit::INTERRUPTED.into());
         }
         note(
