@@ -80,7 +80,7 @@ pub struct Account {
     pub missing: Vec<(String, String)>,
     /// There in another shape.
     pub mismatched: Vec<Mismatch>,
-    /// There with elements that are no real numbers: ours, theirs, their type.
+    /// There with elements that are no real numbers, NaN and infinity among them: ours, theirs, their type.
     pub unreadable: Vec<(String, String, Dtype)>,
     /// Theirs that carry nothing for the network.
     pub ignored: Vec<String>,
@@ -192,7 +192,8 @@ pub fn fit(
                 .map_err(|e| Error::Tensor(format!("dialect {}: {name}: {e}", dialect.name)))?,
             None => tensor,
         };
-        let Some(values) = moved.to_f32() else {
+        let finite = |values: &Vec<f32>| values.iter().all(|value| value.is_finite());
+        let Some(values) = moved.to_f32().filter(finite) else {
             account.unreadable.push((name.clone(), source, tensor.dtype));
             continue;
         };

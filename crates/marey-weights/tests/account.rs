@@ -138,6 +138,19 @@ fn the_same_names_need_no_dialect() {
 }
 
 #[test]
+fn values_that_are_no_numbers_are_refused() {
+    let wanted = wanted(&[("fc.bias", &[2])]);
+    for value in [f32::NAN, f32::INFINITY] {
+        let bias = Tensor::from_f32(vec![2], vec![0., value]).unwrap();
+        let tensors = BTreeMap::from([("fc.bias".to_owned(), bias)]);
+        let Err(Error::Incomplete(account)) = fit(&Dialect::SAME, &tensors, &wanted) else {
+            panic!("{value} is taken")
+        };
+        assert_eq!(account.unreadable, [("fc.bias".into(), "fc.bias".into(), Dtype::F32)]);
+    }
+}
+
+#[test]
 fn a_state_dict_is_found_in_its_container() {
     let wanted = wanted(&[("fc.weight", &[2, 3]), ("fc.bias", &[2])]);
     let mut tensors = BTreeMap::new();
