@@ -10,6 +10,7 @@ use std::sync::{Arc, Mutex};
 use candle::{DType, Device, Result, Shape, Tensor};
 use candle_nn::var_builder::SimpleBackend;
 use candle_nn::{Init, VarBuilder};
+use marey::layers::rng::fnv1a;
 
 /// Names and shapes that were asked for.
 pub(crate) type Asked = Arc<Mutex<Vec<(String, Vec<usize>)>>>;
@@ -36,12 +37,6 @@ impl SimpleBackend for Formula {
     fn contains_tensor(&self, _: &str) -> bool {
         true
     }
-}
-
-/// The 64-bit FNV-1a hash.
-fn fnv1a(text: &str) -> u64 {
-    let hash = |hash: u64, byte: u8| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
-    text.bytes().fold(0xcbf2_9ce4_8422_2325, hash)
 }
 
 /// The number after state `state` of SplitMix64.

@@ -25,8 +25,13 @@ pub(crate) fn is(bytes: &[u8]) -> bool {
 
 /// The contents of such a file.
 pub(crate) fn read(bytes: &[u8]) -> Outcome<Contents> {
-    let rest = &bytes[2 + MAGIC.len()..];
-    let (values, version, len) = load_first(rest, false)?;
+    let mut rest = &bytes[2 + MAGIC.len()..];
+    let mut next = |storages| {
+        let (values, root, len) = load_first(rest, storages)?;
+        rest = &rest[len..];
+        Ok((values, root))
+    };
+    let (values, version) = next(false)?;
     match values.int(version)? {
         VERSION => {}
         version => {
@@ -35,13 +40,9 @@ pub(crate) fn read(bytes: &[u8]) -> Outcome<Contents> {
             )));
         }
     }
-    let rest = &rest[len..];
-    let (_, _, len) = load_first(rest, false)?;
-    let rest = &rest[len..];
-    let (values, root, len) = load_first(rest, true)?;
-    let rest = &rest[len..];
-    let (keys, order, len) = load_first(rest, false)?;
-    let mut rest = &rest[len..];
+    let _machine = next(false)?;
+    let (values, root) = next(true)?;
+    let (keys, order) = next(false)?;
 
     let named: HashMap<&str, &Storage> = values.storages().map(|s| (s.key.as_str(), s)).collect();
     let mut found = HashMap::new();
