@@ -6,7 +6,7 @@
 use candle::{Module, ModuleT, Result, Tensor, bail};
 use candle_nn::VarBuilder;
 use marey_layers::{
-    Conv3d, Conv3dConfig, Dropout, Linear, MaxPool3d, Network, Pool3dConfig, classifier, conv3d,
+    Conv3dConfig, Dropout, Linear, MaxPool3d, Network, Pool3dConfig, Unit, classifier, conv3d,
     dropout, linear, relu, trace,
 };
 
@@ -59,7 +59,7 @@ const CONVS: [(&str, usize, bool); 8] = [
 
 /// C3D, `[N, 3, 16, 112, 112]` to logits `[N, K]`.
 pub struct C3d {
-    convs: Vec<(&'static str, Conv3d, Option<MaxPool3d>)>,
+    convs: Vec<(&'static str, Unit, Option<MaxPool3d>)>,
     fc: [Linear; 3],
     dropouts: [Dropout; 2],
 }
@@ -84,7 +84,7 @@ impl C3d {
                 };
                 size = output;
             }
-            convs.push((name, conv, pooled.then_some(MaxPool3d(pool))));
+            convs.push((name, Unit::from(conv).relu(), pooled.then_some(MaxPool3d(pool))));
             c_in = width * times;
         }
         let fc = [
@@ -97,10 +97,10 @@ impl C3d {
     }
 
     /// `fc6` after its ReLU.
-    fn fc6(&self, xs: &Tensor) -> Result<Tensor> {
+    fn fc6(&self, xs: &Tensor, train: bool) -> Result<Tensor> {
         let mut xs = xs.clone();
         for (name, conv, pool) in &self.convs {
-            xs = relu(&conv.forward(&xs)?)?;
+            xs = conv.forward_t(&xs, train)?;
             trace::stage(name, &xs);
             if let Some(pool) = pool {
                 xs = pool.forward(&xs)?;
@@ -115,14 +115,14 @@ impl C3d {
 
 impl Network for C3d {
     /// `fc6` after its ReLU, `[N, 4096]`: what the paper takes for "C3D features" (section 3.3).
-    fn features_t(&self, xs: &Tensor, _train: bool) -> Result<Tensor> {
-        self.fc6(xs)
+    fn features_t(&self, xs: &Tensor, train: bool) -> Result<Tensor> {
+        self.fc6(xs, train)
     }
 }
 
 impl ModuleT for C3d {
     fn forward_t(&self, xs: &Tensor, train: bool) -> Result<Tensor> {
-        let xs = self.dropouts[0].forward_t(&self.fc6(xs)?, train)?;
+        let xs = self.dropouts[0].forward_t(&self.fc6(xs, train)?, train)?;
         let xs = self.dropouts[1].forward_t(&relu(&self.fc[1].forward(&xs)?)?, train)?;
         trace::stage("fc7", &xs);
         let xs = self.fc[2].forward(&xs)?;

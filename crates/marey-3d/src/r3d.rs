@@ -6,7 +6,7 @@
 use candle::Result;
 use candle_nn::VarBuilder;
 use marey_backbone::{Block, ConvSpec, Stage, VideoResNetConfig, basic_stem};
-use marey_layers::{BatchNormConfig, Conv3dConfig, SequentialT, conv3d_no_bias, seq_t};
+use marey_layers::{BatchNormConfig, Conv3dConfig, Units, conv3d_no_bias};
 
 /// R3D-18, for clips `[N, c_in, 16, 112, 112]`.
 pub fn r3d_18(c_in: usize, num_classes: usize) -> VideoResNetConfig {
@@ -23,6 +23,7 @@ fn r3d(c_in: usize, num_classes: usize, depth: [usize; 4]) -> VideoResNetConfig 
     VideoResNetConfig {
         c_in,
         stem: basic_stem,
+        pool: None,
         block: Block::Basic,
         width: 64,
         stages: [stage(0, 1), stage(1, 2), stage(2, 2), stage(3, 2)],
@@ -31,7 +32,7 @@ fn r3d(c_in: usize, num_classes: usize, depth: [usize; 4]) -> VideoResNetConfig 
     }
 }
 
-fn conv(spec: ConvSpec, vb: VarBuilder) -> Result<SequentialT> {
+fn conv(spec: ConvSpec, vb: VarBuilder) -> Result<Units> {
     let config = Conv3dConfig { stride: spec.stride, padding: [1; 3].into(), ..Default::default() };
-    Ok(seq_t().add(conv3d_no_bias(spec.c_in, spec.c_out, [3; 3], config, vb)?))
+    Ok(conv3d_no_bias(spec.c_in, spec.c_out, [3; 3], config, vb)?.into())
 }

@@ -6,7 +6,7 @@
 use candle::{Module, ModuleT, Result, Tensor, bail};
 use candle_nn::VarBuilder;
 use marey_layers::{
-    Conv3d, Conv3dConfig, Dropout, Linear, LocalResponseNorm, MaxPool3d, Network, Pool3dConfig,
+    Conv3dConfig, Dropout, Linear, LocalResponseNorm, MaxPool3d, Network, Pool3dConfig, Unit,
     classifier, conv3d, dropout, linear, relu, trace,
 };
 
@@ -49,7 +49,7 @@ const NORM: LocalResponseNorm = LocalResponseNorm { size: 5, alpha: 5e-4, beta: 
 
 /// CNN-M, images `[N, C, H, W]` to logits `[N, K]`.
 pub struct CnnM {
-    convs: [Conv3d; 5],
+    convs: [Unit; 5],
     second_norm: bool,
     fc: [Linear; 3],
     dropouts: [Dropout; 2],
@@ -67,6 +67,7 @@ impl CnnM {
                 ..Default::default()
             };
             conv3d(c_in, c_out, [1, side, side], config, vb.pp(name))
+                .map(|conv| Unit::from(conv).relu())
         };
         let convs = [
             conv("conv1", c_in, w[0], 7, 2, 0)?,
@@ -107,7 +108,7 @@ impl Network for CnnM {
     fn features_t(&self, xs: &Tensor, train: bool) -> Result<Tensor> {
         let mut xs = xs.unsqueeze(2)?;
         for (i, conv) in self.convs.iter().enumerate() {
-            xs = relu(&conv.forward(&xs)?)?;
+            xs = conv.forward_t(&xs, train)?;
             if i == 0 || i == 1 && self.second_norm {
                 xs = NORM.forward(&xs)?;
             }

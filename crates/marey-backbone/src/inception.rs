@@ -1,14 +1,13 @@
-//! Inception-v1 over clips, with its convolutions left open.
+//! Inception-v1 over clips, with its convolutions, poolings and names left open.
 //!
-//! Reference: Carreira and Zisserman, "Quo Vadis, Action Recognition?", CVPR 2017, figure 3. Weights are named as in
-//! pytorch-i3d, by the endpoints `Conv3d_1a_7x7` to `logits`; the branches of `Mixed` are `b0`, `b1a`, `b1b`, `b2a`,
-//! `b2b`, `b3b`.
+//! Reference: Carreira and Zisserman, "Quo Vadis, Action Recognition?", CVPR 2017, figure 3. Its parts are called by the
+//! endpoints `Conv3d_1a_7x7` to `logits`; the branches of `Mixed` are `b0`, `b1a`, `b1b`, `b2a`, `b2b`, `b3b`.
 
 use candle::{Module, ModuleT, Result, Tensor};
 use candle_nn::VarBuilder;
 use marey_layers::{
-    AvgPool3d, Conv3d, Dropout, MaxPool3d, Network, Padding, Pool3dConfig, SequentialT, concat,
-    conv3d, dropout, trace,
+    AvgPool3d, Conv3d, Dropout, MaxPool3d, Network, Pool3dConfig, Units, classifier_conv, dropout,
+    forward_concat_t, trace,
 };
 
 /// What a [`UnitFn`] is asked to build.
@@ -25,7 +24,7 @@ pub struct UnitSpec {
 }
 
 /// Builds a convolution with what follows it (a batch norm and a ReLU, say).
-pub type UnitFn = fn(UnitSpec, VarBuilder) -> Result<SequentialT>;
+pub type UnitFn = fn(UnitSpec, VarBuilder) -> Result<Units>;
 
 /// An Inception-v1 over clips.
 #[derive(Debug, Clone, Copy)]
@@ -34,6 +33,10 @@ pub struct InceptionConfig {
     pub c_in: usize,
     /// The convolution.
     pub unit: UnitFn,
+    /// The pooling of a kernel and a stride.
+    pub pool: fn([usize; 3], [usize; 3]) -> Pool3dConfig,
+    /// The name that weights have of an endpoint, or of a branch within its block.
+    pub names: fn(&'static str) -> &'static str,
     /// Every channel count of the paper is divided by this: 1, but for tests.
     pub shrink: usize,
     /// Chance that a feature is dropped before the classifier.
@@ -60,26 +63,31 @@ const MIXED: [(&str, [usize; 6]); 9] = [
 ];
 
 /// The pooling before a stage: its name, kernel and stride.
-fn pool_before(stage: &str) -> Option<(&'static str, MaxPool3d)> {
-    let (name, kernel, stride) = match stage {
+fn pool_before(stage: &str) -> Option<(&'static str, [usize; 3], [usize; 3])> {
+    Some(match stage {
         "Conv3d_2b_1x1" => ("MaxPool3d_2a_3x3", [1, 3, 3], [1, 2, 2]),
         "Mixed_3b" => ("MaxPool3d_3a_3x3", [1, 3, 3], [1, 2, 2]),
         "Mixed_4b" => ("MaxPool3d_4a_3x3", [3; 3], [2; 3]),
         "Mixed_5b" => ("MaxPool3d_5a_2x2", [2; 3], [2; 3]),
         _ => return None,
-    };
-    Some((name, same_pool(kernel, stride)))
+    })
 }
 
-fn same_pool(kernel: [usize; 3], stride: [usize; 3]) -> MaxPool3d {
-    MaxPool3d(Pool3dConfig { padding: Padding::Same, ..Pool3dConfig::new(kernel, stride) })
+/// A part of the network, with the pooling before it.
+struct Stage {
+    pool: Option<(&'static str, MaxPool3d)>,
+    name: &'static str,
+    layers: Layers,
 }
 
-type NamedStage = (&'static str, Box<dyn ModuleT + Send + Sync>);
+enum Layers {
+    Units(Units),
+    Mixed(Mixed),
+}
 
 /// Inception-v1 over clips, `[N, C, T, 224, 224]` to logits `[N, K]`.
 pub struct Inception3d {
-    stages: Vec<NamedStage>,
+    stages: Vec<Stage>,
     dropout: Dropout,
     logits: Conv3d,
 }
@@ -87,28 +95,27 @@ pub struct Inception3d {
 impl Inception3d {
     /// Builds the network at `vb`.
     pub fn new(config: &InceptionConfig, vb: VarBuilder) -> Result<Self> {
-        let InceptionConfig { c_in, unit, shrink, dropout: p, num_classes } = *config;
+        let InceptionConfig { c_in, unit, pool, names, shrink, dropout: p, num_classes } = *config;
         let thin = |channels: usize| channels.div_ceil(shrink.max(1));
-        let mut stages: Vec<NamedStage> = Vec::new();
+        let stage = |name, layers| {
+            let before = pool_before(name)
+                .map(|(name, kernel, stride)| (name, MaxPool3d(pool(kernel, stride))));
+            Stage { pool: before, name, layers }
+        };
+        let mut stages = Vec::new();
         let mut channels = c_in;
         for (name, c_out, kernel, stride) in STEM {
             let spec = UnitSpec { c_in: channels, c_out: thin(c_out), kernel, stride };
-            stages.push((name, Box::new(unit(spec, vb.pp(name))?)));
+            stages.push(stage(name, Layers::Units(unit(spec, vb.pp(names(name)))?)));
             channels = spec.c_out;
         }
         for (name, branches) in MIXED {
-            let mixed = Mixed::new(unit, channels, branches.map(thin), vb.pp(name))?;
+            let mixed = Mixed::new(config, channels, branches.map(thin), vb.pp(names(name)))?;
             channels = mixed.c_out;
-            stages.push((name, Box::new(mixed)));
+            stages.push(stage(name, Layers::Mixed(mixed)));
         }
         let dropout = dropout(p, &vb.pp("dropout"))?;
-        let logits = conv3d(
-            channels,
-            num_classes,
-            [1; 3],
-            Default::default(),
-            vb.pp("logits").pp("conv3d"),
-        )?;
+        let logits = classifier_conv(channels, num_classes, vb.pp(names("logits")))?;
         Ok(Self { stages, dropout, logits })
     }
 
@@ -116,12 +123,15 @@ impl Inception3d {
     /// smaller ones.
     fn pooled(&self, xs: &Tensor, train: bool) -> Result<Tensor> {
         let mut xs = xs.clone();
-        for (name, stage) in &self.stages {
-            if let Some((pool_name, pool)) = pool_before(name) {
+        for Stage { pool, name, layers } in &self.stages {
+            if let Some((name, pool)) = pool {
                 xs = pool.forward(&xs)?;
-                trace::stage(pool_name, &xs);
+                trace::stage(name, &xs);
             }
-            xs = stage.forward_t(&xs, train)?;
+            xs = match layers {
+                Layers::Units(units) => units.forward_t(&xs, train)?,
+                Layers::Mixed(mixed) => mixed.forward_t(&xs, train)?,
+            };
             trace::stage(name, &xs);
         }
         let (_, _, t, h, w) = xs.dims5()?;
@@ -150,25 +160,31 @@ impl ModuleT for Inception3d {
 
 /// Four branches side by side.
 struct Mixed {
-    branches: [SequentialT; 3],
+    branches: [Units; 3],
     pool: MaxPool3d,
-    after_pool: SequentialT,
+    after_pool: Units,
     c_out: usize,
 }
 
 impl Mixed {
-    fn new(unit: UnitFn, c_in: usize, branches: [usize; 6], vb: VarBuilder) -> Result<Self> {
+    fn new(
+        config: &InceptionConfig,
+        c_in: usize,
+        branches: [usize; 6],
+        vb: VarBuilder,
+    ) -> Result<Self> {
         let [b0, b1a, b1b, b2a, b2b, b3b] = branches;
-        let unit = |c_in, c_out, kernel, name: &str| {
-            unit(UnitSpec { c_in, c_out, kernel, stride: 1 }, vb.pp(name))
+        let unit = |c_in, c_out, kernel, name| {
+            let spec = UnitSpec { c_in, c_out, kernel, stride: 1 };
+            (config.unit)(spec, vb.pp((config.names)(name)))
         };
         Ok(Self {
             branches: [
                 unit(c_in, b0, 1, "b0")?,
-                unit(c_in, b1a, 1, "b1a")?.add(unit(b1a, b1b, 3, "b1b")?),
-                unit(c_in, b2a, 1, "b2a")?.add(unit(b2a, b2b, 3, "b2b")?),
+                unit(c_in, b1a, 1, "b1a")?.chain(unit(b1a, b1b, 3, "b1b")?),
+                unit(c_in, b2a, 1, "b2a")?.chain(unit(b2a, b2b, 3, "b2b")?),
             ],
-            pool: same_pool([3; 3], [1; 3]),
+            pool: MaxPool3d((config.pool)([3; 3], [1; 3])),
             after_pool: unit(c_in, b3b, 1, "b3b")?,
             c_out: b0 + b1b + b2b + b3b,
         })
@@ -178,9 +194,7 @@ impl Mixed {
 impl ModuleT for Mixed {
     fn forward_t(&self, xs: &Tensor, train: bool) -> Result<Tensor> {
         let [b0, b1, b2] = &self.branches;
-        let pooled = self.after_pool.forward_t(&self.pool.forward(xs)?, train)?;
-        let (b0, b1, b2) =
-            (b0.forward_t(xs, train)?, b1.forward_t(xs, train)?, b2.forward_t(xs, train)?);
-        concat(&[b0, b1, b2, pooled])
+        let pooled = self.pool.forward(xs)?;
+        forward_concat_t(&[(b0, xs), (b1, xs), (b2, xs), (&self.after_pool, &pooled)], train)
     }
 }

@@ -3,11 +3,11 @@
 //! Reference: Tran et al., "A Closer Look at Spatiotemporal Convolutions for Action
 //! Recognition", CVPR 2018, table 1. Weights are named as in torchvision's `VideoResNet`.
 
-use candle::{ModuleT, Result, Tensor};
+use candle::{Module, ModuleT, Result, Tensor};
 use candle_nn::VarBuilder;
 use marey_layers::{
-    BatchNormConfig, Conv3dConfig, Linear, Network, SequentialT, add, batch_norm, classifier,
-    conv3d_no_bias, global_avg_pool, relu, seq_t, trace,
+    BatchNormConfig, Conv3dConfig, Linear, MaxPool3d, Network, Pool3dConfig, Units, batch_norm,
+    classifier, conv3d_no_bias, global_avg_pool, trace,
 };
 
 /// What a [`ConvFn`] is asked to build.
@@ -25,8 +25,9 @@ pub struct ConvSpec {
     pub bn: BatchNormConfig,
 }
 
-/// Builds the 3 x 3 x 3 convolution of a block, or what stands in its place.
-pub type ConvFn = fn(ConvSpec, VarBuilder) -> Result<SequentialT>;
+/// Builds the 3 x 3 x 3 convolution of a block, or what stands in its place, up to the last convolution: the block adds
+/// the batch norm and the ReLU after that.
+pub type ConvFn = fn(ConvSpec, VarBuilder) -> Result<Units>;
 
 /// What a [`StemFn`] is asked to build.
 #[derive(Debug, Clone, Copy)]
@@ -40,7 +41,7 @@ pub struct StemSpec {
 }
 
 /// Builds the first layers: `[N, c_in, T, H, W]` to `[N, c_out, T', H', W']`.
-pub type StemFn = fn(StemSpec, VarBuilder) -> Result<SequentialT>;
+pub type StemFn = fn(StemSpec, VarBuilder) -> Result<Units>;
 
 /// The two residual blocks of He et al. 2016.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -79,6 +80,8 @@ pub struct VideoResNetConfig {
     pub c_in: usize,
     /// The first layers.
     pub stem: StemFn,
+    /// The max pooling after them, if there is one.
+    pub pool: Option<Pool3dConfig>,
     /// The kind of block.
     pub block: Block,
     /// Planes of the first stage, 64 in the papers; each of the others has twice those before it.
@@ -93,49 +96,48 @@ pub struct VideoResNetConfig {
 
 /// A residual network over clips, `[N, C, T, H, W]` to logits `[N, K]`.
 pub struct VideoResNet {
-    stem: SequentialT,
-    stages: Vec<SequentialT>,
+    stem: Units,
+    pool: Option<MaxPool3d>,
+    stages: Vec<Vec<Residual>>,
     fc: Linear,
 }
 
 impl VideoResNet {
     /// Builds the network at `vb`.
     pub fn new(config: &VideoResNetConfig, vb: VarBuilder) -> Result<Self> {
-        let VideoResNetConfig { c_in, stem, block, width, stages, bn, num_classes } = *config;
+        let VideoResNetConfig { c_in, stem, pool, block, width, stages, bn, num_classes } = *config;
         let stem = stem(StemSpec { c_in, c_out: width, bn }, vb.pp("stem"))?;
         let mut c_in = width;
         let mut layers = Vec::with_capacity(4);
         for (i, stage) in stages.iter().enumerate() {
             let planes = width << i;
             let vb = vb.pp(format!("layer{}", i + 1));
-            let mut layer = seq_t();
+            let mut layer = Vec::with_capacity(stage.depth);
             for j in 0..stage.depth {
                 let stride = if j == 0 { stage.stride } else { [1; 3] };
-                layer = layer.add(Residual::new(
-                    block,
-                    stage.conv,
-                    c_in,
-                    planes,
-                    stride,
-                    bn,
-                    vb.pp(j),
-                )?);
+                layer.push(Residual::new(block, stage.conv, c_in, planes, stride, bn, vb.pp(j))?);
                 c_in = planes * block.expansion();
             }
             layers.push(layer);
         }
         let fc = classifier(c_in, num_classes, vb.pp("fc"))?;
-        Ok(Self { stem, stages: layers, fc })
+        Ok(Self { stem, pool: pool.map(MaxPool3d), stages: layers, fc })
     }
 }
 
 impl Network for VideoResNet {
-    /// The mean over time and space before the add, classifier, `[N, 512]` (2048 with bottlenecks).
+    /// The mean over time and space before the classifier, `[N, 512]` (2048 with bottlenecks).
     fn features_t(&self, xs: &Tensor, train: bool) -> Result<Tensor> {
         let mut xs = self.stem.forward_t(xs, train)?;
         trace::stage("stem", &xs);
+        if let Some(pool) = &self.pool {
+            xs = pool.forward(&xs)?;
+            trace::stage("pool", &xs);
+        }
         for (i, stage) in self.stages.iter().enumerate() {
-            xs = stage.forward_t(&xs, train)?;
+            for block in stage {
+                xs = block.forward_t(&xs, train)?;
+            }
             trace::stage(&format!("layer{}", i + 1), &xs);
         }
         global_avg_pool(&xs)
@@ -151,18 +153,19 @@ impl ModuleT for VideoResNet {
 }
 
 /// The stem of R3D: one 3 x 7 x 7 convolution that halves the frame.
-pub fn basic_stem(spec: StemSpec, vb: VarBuilder) -> Result<SequentialT> {
+pub fn basic_stem(spec: StemSpec, vb: VarBuilder) -> Result<Units> {
     let StemSpec { c_in, c_out, bn } = spec;
     let config =
         Conv3dConfig { stride: [1, 2, 2], padding: [1, 3, 3].into(), ..Default::default() };
     let conv = conv3d_no_bias(c_in, c_out, [3, 7, 7], config, vb.pp(0))?;
-    Ok(seq_t().add(conv).add(batch_norm(c_out, bn, vb.pp(1))?).add(relu))
+    Ok(Units::from(conv).norm(batch_norm(c_out, bn, vb.pp(1))?).relu())
 }
 
 /// `relu(shortcut(x) + body(x))`.
 struct Residual {
-    body: SequentialT,
-    shortcut: Option<SequentialT>,
+    /// Its last ReLU comes after the shortcut is added.
+    body: Units,
+    shortcut: Option<Units>,
 }
 
 impl Residual {
@@ -178,22 +181,18 @@ impl Residual {
         let c_out = planes * block.expansion();
         // As in torchvision, both convolutions of a block take the first one's `c_mid`.
         let c_mid = (c_in * planes * 27) / (c_in * 9 + 3 * planes);
-        let unit = |c_in, stride, vb: VarBuilder| -> Result<SequentialT> {
+        let unit = |c_in, stride, vb: VarBuilder| -> Result<Units> {
             let spec = ConvSpec { c_in, c_out: planes, c_mid, stride, bn };
-            Ok(seq_t().add(conv(spec, vb.pp(0))?).add(batch_norm(planes, bn, vb.pp(1))?))
+            Ok(conv(spec, vb.pp(0))?.norm(batch_norm(planes, bn, vb.pp(1))?).relu())
         };
         let body = match block {
-            Block::Basic => seq_t().add(unit(c_in, stride, vb.pp("conv1"))?).add(relu).add(unit(
-                planes,
-                [1; 3],
-                vb.pp("conv2"),
-            )?),
-            Block::Bottleneck => seq_t()
-                .add(pointwise(c_in, planes, [1; 3], bn, vb.pp("conv1"))?)
-                .add(relu)
-                .add(unit(planes, stride, vb.pp("conv2"))?)
-                .add(relu)
-                .add(pointwise(planes, c_out, [1; 3], bn, vb.pp("conv3"))?),
+            Block::Basic => {
+                unit(c_in, stride, vb.pp("conv1"))?.chain(unit(planes, [1; 3], vb.pp("conv2"))?)
+            }
+            Block::Bottleneck => pointwise(c_in, planes, [1; 3], bn, vb.pp("conv1"))?
+                .relu()
+                .chain(unit(planes, stride, vb.pp("conv2"))?)
+                .chain(pointwise(planes, c_out, [1; 3], bn, vb.pp("conv3"))?.relu()),
         };
         let shortcut = if stride != [1; 3] || c_in != c_out {
             Some(pointwise(c_in, c_out, stride, bn, vb.pp("downsample"))?)
@@ -206,12 +205,11 @@ impl Residual {
 
 impl ModuleT for Residual {
     fn forward_t(&self, xs: &Tensor, train: bool) -> Result<Tensor> {
-        let ys = self.body.forward_t(xs, train)?;
-        let xs = match &self.shortcut {
+        let shortcut = match &self.shortcut {
             None => xs.clone(),
             Some(shortcut) => shortcut.forward_t(xs, train)?,
         };
-        relu(&add(&xs, &ys)?)
+        self.body.forward_add_t(xs, Some(&shortcut), train)
     }
 }
 
@@ -221,8 +219,8 @@ fn pointwise(
     stride: [usize; 3],
     bn: BatchNormConfig,
     vb: VarBuilder,
-) -> Result<SequentialT> {
+) -> Result<Units> {
     let config = Conv3dConfig { stride, ..Default::default() };
     let conv = conv3d_no_bias(c_in, c_out, [1; 3], config, vb.pp(0))?;
-    Ok(seq_t().add(conv).add(batch_norm(c_out, bn, vb.pp(1))?))
+    Ok(Units::from(conv).norm(batch_norm(c_out, bn, vb.pp(1))?))
 }

@@ -6,7 +6,7 @@
 use candle::Result;
 use candle_nn::VarBuilder;
 use marey_backbone::{Block, ConvSpec, Stage, VideoResNetConfig, basic_stem};
-use marey_layers::{BatchNormConfig, Conv3dConfig, SequentialT, conv3d_no_bias, seq_t};
+use marey_layers::{BatchNormConfig, Conv3dConfig, Units, conv3d_no_bias};
 
 /// MC3-18, for clips `[N, c_in, 16, 112, 112]`.
 pub fn mc3_18(c_in: usize, num_classes: usize) -> VideoResNetConfig {
@@ -14,6 +14,7 @@ pub fn mc3_18(c_in: usize, num_classes: usize) -> VideoResNetConfig {
     VideoResNetConfig {
         c_in,
         stem: basic_stem,
+        pool: None,
         block: Block::Basic,
         width: 64,
         stages: [Stage { depth: 2, stride: [1; 3], conv: conv3d }, flat, flat, flat],
@@ -22,13 +23,13 @@ pub fn mc3_18(c_in: usize, num_classes: usize) -> VideoResNetConfig {
     }
 }
 
-fn conv3d(spec: ConvSpec, vb: VarBuilder) -> Result<SequentialT> {
+fn conv3d(spec: ConvSpec, vb: VarBuilder) -> Result<Units> {
     let config = Conv3dConfig { stride: spec.stride, padding: [1; 3].into(), ..Default::default() };
-    Ok(seq_t().add(conv3d_no_bias(spec.c_in, spec.c_out, [3; 3], config, vb)?))
+    Ok(conv3d_no_bias(spec.c_in, spec.c_out, [3; 3], config, vb)?.into())
 }
 
-fn conv2d(spec: ConvSpec, vb: VarBuilder) -> Result<SequentialT> {
+fn conv2d(spec: ConvSpec, vb: VarBuilder) -> Result<Units> {
     let config =
         Conv3dConfig { stride: spec.stride, padding: [0, 1, 1].into(), ..Default::default() };
-    Ok(seq_t().add(conv3d_no_bias(spec.c_in, spec.c_out, [1, 3, 3], config, vb)?))
+    Ok(conv3d_no_bias(spec.c_in, spec.c_out, [1, 3, 3], config, vb)?.into())
 }

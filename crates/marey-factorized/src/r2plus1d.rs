@@ -6,9 +6,7 @@
 use candle::Result;
 use candle_nn::VarBuilder;
 use marey_backbone::{Block, ConvSpec, Stage, StemSpec, VideoResNetConfig};
-use marey_layers::{
-    BatchNormConfig, Conv3dConfig, SequentialT, batch_norm, conv3d_no_bias, relu, seq_t,
-};
+use marey_layers::{BatchNormConfig, Conv3dConfig, Units, batch_norm, conv3d_no_bias};
 
 /// R(2+1)D-18, for clips `[N, c_in, 16, 112, 112]`.
 pub fn r2plus1d_18(c_in: usize, num_classes: usize) -> VideoResNetConfig {
@@ -16,6 +14,7 @@ pub fn r2plus1d_18(c_in: usize, num_classes: usize) -> VideoResNetConfig {
     VideoResNetConfig {
         c_in,
         stem,
+        pool: None,
         block: Block::Basic,
         width: 64,
         stages: [stage(1), stage(2), stage(2), stage(2)],
@@ -25,29 +24,27 @@ pub fn r2plus1d_18(c_in: usize, num_classes: usize) -> VideoResNetConfig {
 }
 
 /// 1 x 3 x 3, batch norm, ReLU, 3 x 1 x 1. `c_mid` keeps the parameters of the full kernel.
-fn conv(spec: ConvSpec, vb: VarBuilder) -> Result<SequentialT> {
+fn conv(spec: ConvSpec, vb: VarBuilder) -> Result<Units> {
     let ConvSpec { c_in, c_out, c_mid, stride: [st, sh, sw], bn } = spec;
     let space =
         Conv3dConfig { stride: [1, sh, sw], padding: [0, 1, 1].into(), ..Default::default() };
     let time = Conv3dConfig { stride: [st, 1, 1], padding: [1, 0, 0].into(), ..Default::default() };
-    Ok(seq_t()
-        .add(conv3d_no_bias(c_in, c_mid, [1, 3, 3], space, vb.pp(0))?)
-        .add(batch_norm(c_mid, bn, vb.pp(1))?)
-        .add(relu)
-        .add(conv3d_no_bias(c_mid, c_out, [3, 1, 1], time, vb.pp(3))?))
+    Ok(Units::from(conv3d_no_bias(c_in, c_mid, [1, 3, 3], space, vb.pp(0))?)
+        .norm(batch_norm(c_mid, bn, vb.pp(1))?)
+        .relu()
+        .then(conv3d_no_bias(c_mid, c_out, [3, 1, 1], time, vb.pp(3))?))
 }
 
 /// 1 x 7 x 7 to 45 channels of the paper's 64, then 3 x 1 x 1 to all of them.
-fn stem(spec: StemSpec, vb: VarBuilder) -> Result<SequentialT> {
+fn stem(spec: StemSpec, vb: VarBuilder) -> Result<Units> {
     let StemSpec { c_in, c_out, bn } = spec;
     let c_mid = (45 * c_out / 64).max(1);
     let space = Conv3dConfig { stride: [1, 2, 2], padding: [0, 3, 3].into(), ..Default::default() };
     let time = Conv3dConfig { padding: [1, 0, 0].into(), ..Default::default() };
-    Ok(seq_t()
-        .add(conv3d_no_bias(c_in, c_mid, [1, 7, 7], space, vb.pp(0))?)
-        .add(batch_norm(c_mid, bn, vb.pp(1))?)
-        .add(relu)
-        .add(conv3d_no_bias(c_mid, c_out, [3, 1, 1], time, vb.pp(3))?)
-        .add(batch_norm(c_out, bn, vb.pp(4))?)
-        .add(relu))
+    Ok(Units::from(conv3d_no_bias(c_in, c_mid, [1, 7, 7], space, vb.pp(0))?)
+        .norm(batch_norm(c_mid, bn, vb.pp(1))?)
+        .relu()
+        .then(conv3d_no_bias(c_mid, c_out, [3, 1, 1], time, vb.pp(3))?)
+        .norm(batch_norm(c_out, bn, vb.pp(4))?)
+        .relu())
 }

@@ -1,140 +1,198 @@
-//! Convolution over `[N, C, T, H, W]`, forward and backward.
+//! Convolution over channels-last clips `[N, T, H, W, C]`, forward and backward.
 
 mod depthwise;
-mod im2col;
-mod input_gradient;
-mod product;
-mod weight_gradient;
+mod direct;
+mod gradient;
+mod padded;
+mod plan;
+mod shape;
+mod walk;
+mod weights;
+mod winograd;
 
-use crate::window::Window;
+use crate::scratch::Aligned;
+use crate::shared::Shared;
+use crate::simd::Isa;
+pub use crate::tile::Epilogue;
+use crate::trace;
+use direct::Target;
+pub use gradient::{bias_gradient, input_gradient, weight_gradient};
+pub use plan::{Algorithm, Precision, plan, plan_fresh};
+pub use shape::ConvShape;
+use walk::Walk;
+use weights::{Panels, Weights};
+use winograd::{Size, time};
 
-/// The sizes of a convolution.
+/// Weights laid out for one [`Algorithm`].
 ///
-/// Weights are `[c_out, c_in / groups, kT, kH, kW]`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct ConvShape {
-    /// Clips.
-    pub n: usize,
-    /// Channels in.
-    pub c_in: usize,
-    /// Channels out.
-    pub c_out: usize,
-    /// Groups of channels; `groups == c_in` is depthwise.
-    pub groups: usize,
-    /// Input `[t, h, w]`.
-    pub input: [usize; 3],
-    /// Kernel, stride and padding.
-    pub window: Window,
+/// Making it costs about as much as reading and writing the weights once (F(4x4): four times as many numbers), so it is
+/// worth keeping while they stay the same.
+pub struct Filter {
+    algorithm: Algorithm,
+    isa: Isa,
+    /// What the weights belong to: channels in and out, groups, kernel.
+    of: (usize, usize, usize, [usize; 3]),
+    cells: Cells,
 }
 
-impl ConvShape {
-    /// Output `[t, h, w]`; `None` where the kernel does not fit or the groups do not divide the channels.
-    pub fn output(&self) -> Option<[usize; 3]> {
-        let divides = self.groups > 0
-            && self.c_in.is_multiple_of(self.groups)
-            && self.c_out.is_multiple_of(self.groups);
-        if divides { self.window.output(self.input) } else { None }
+enum Cells {
+    Panels(Panels),
+    Taps(Aligned),
+}
+
+/// What the weights of `shape` belong to.
+fn belongs(shape: &ConvShape) -> (usize, usize, usize, [usize; 3]) {
+    (shape.c_in, shape.c_out, shape.groups, shape.window.kernel)
+}
+
+impl Filter {
+    /// Lays out weights `[C_out, C_in / groups, kT, kH, kW]` for `algorithm`.
+    ///
+    /// # Panics
+    ///
+    /// If there are not as many weights as the shape has, or the algorithm does not take it (see [`plan`]).
+    pub fn new(shape: &ConvShape, algorithm: Algorithm, ws: &[f32]) -> Self {
+        Self::with(Isa::best(), shape, algorithm, ws)
     }
 
-    /// Cells of the input.
-    pub fn input_len(&self) -> usize {
-        self.n * self.c_in * self.cells_in()
+    /// As [`Self::new`], for one instruction set.
+    pub fn with(isa: Isa, shape: &ConvShape, algorithm: Algorithm, ws: &[f32]) -> Self {
+        assert_eq!(ws.len(), shape.weight_len(), "weights of {shape:?}");
+        Self::of(isa, shape, algorithm, Weights::new(shape, ws))
     }
 
-    /// Cells of the output; `None` as [`Self::output`].
-    pub fn output_len(&self) -> Option<usize> {
-        Some(self.n * self.c_out * self.output()?.iter().product::<usize>())
+    fn of(isa: Isa, shape: &ConvShape, algorithm: Algorithm, weights: Weights) -> Self {
+        let what = || format!("{shape}, weights for {}", algorithm.name());
+        trace::timed("conv", what, || Self::laid_out(isa, shape, algorithm, weights))
     }
 
-    /// Cells of the weights.
-    pub fn weight_len(&self) -> usize {
-        self.c_out * self.rows()
+    fn laid_out(isa: Isa, shape: &ConvShape, algorithm: Algorithm, weights: Weights) -> Self {
+        assert!(algorithm.takes(shape), "{} does not take {shape:?}", algorithm.name());
+        let [_, kh, kw] = shape.window.kernel;
+        let tap = |[t, h, w]: [usize; 3]| (t * kh + h) * kw + w;
+        let walk = Walk::forward(shape, shape.output().unwrap_or_default());
+        let cells = match algorithm {
+            Algorithm::Depthwise => Cells::Taps(depthwise::pack(&walk, weights, tap)),
+            Algorithm::Direct => {
+                let columns = shape.group_out();
+                Cells::Panels(direct::pack(isa, shape.groups, &walk, columns, weights, tap))
+            }
+            Algorithm::Winograd2 => Cells::Panels(winograd::pack(isa, shape, Size::Two, weights)),
+            Algorithm::Winograd4 => Cells::Panels(winograd::pack(isa, shape, Size::Four, weights)),
+            Algorithm::Time2 => Cells::Panels(time::pack(isa, shape, Size::Two, weights)),
+            Algorithm::Time4 => Cells::Panels(time::pack(isa, shape, Size::Four, weights)),
+        };
+        Self { algorithm, isa, of: belongs(shape), cells }
     }
 
-    /// Multiply-adds of one pass, padding counted as if it were data.
-    pub fn multiply_adds(&self) -> Option<u64> {
-        Some(self.output_len()? as u64 * self.rows() as u64)
+    /// What the weights are laid out for.
+    pub fn algorithm(&self) -> Algorithm {
+        self.algorithm
     }
 
-    fn cells_in(&self) -> usize {
-        self.input.iter().product()
+    /// Bytes it takes.
+    pub fn bytes(&self) -> usize {
+        match &self.cells {
+            Cells::Panels(panels) => panels.bytes(),
+            Cells::Taps(cells) => size_of_val(&**cells),
+        }
     }
 
-    /// Channels in of a group.
-    fn group_in(&self) -> usize {
-        self.c_in / self.groups
+    /// `conv(xs)`, finished by the epilogue: `[N, T, H, W, C_out]`.
+    ///
+    /// # Panics
+    ///
+    /// If a slice does not have the length that `shape` gives it, or the weights belong to another shape.
+    pub fn forward(&self, shape: &ConvShape, xs: &[f32], epilogue: &Epilogue) -> Vec<f32> {
+        let mut ys = Concat::new(shape, shape.c_out);
+        ys.push(self, shape, xs, epilogue);
+        ys.finish()
     }
 
-    /// Channels out of a group.
-    fn group_out(&self) -> usize {
-        self.c_out / self.groups
-    }
-
-    /// Weights of one filter: the rows of the im2col matrix.
-    fn rows(&self) -> usize {
-        self.group_in() * self.window.taps()
-    }
-
-    fn is_depthwise(&self) -> bool {
-        self.groups > 1 && self.group_in() == 1
-    }
-
-    /// The output, after all lengths were compared with the shape.
-    fn check(&self, xs: usize, ws: usize, ys: usize) -> [usize; 3] {
-        let output = self.output().unwrap_or_else(|| panic!("{self:?} has no output"));
-        assert_eq!(xs, self.input_len(), "input of {self:?}");
-        assert_eq!(ws, self.weight_len(), "weights of {self:?}");
-        assert_eq!(
-            ys,
-            self.n * self.c_out * output.iter().product::<usize>(),
-            "output of {self:?}"
-        );
-        output
+    /// The same, to where `target` says.
+    fn run(&self, shape: &ConvShape, xs: &[f32], epilogue: &Epilogue, target: Target) {
+        let output = shape.check(xs.len());
+        assert_eq!(belongs(shape), self.of, "the filter of another convolution than {shape:?}");
+        let places = shape.n * output.iter().product::<usize>();
+        epilogue.check(shape.c_out, places * shape.c_out);
+        assert!(target.first + shape.c_out <= target.row, "channels {} on", target.first);
+        assert_eq!(target.cells.len(), places * target.row, "output of {shape:?}");
+        let walk = Walk::forward(shape, output);
+        let run = || match (&self.cells, self.algorithm) {
+            (Cells::Taps(taps), _) => {
+                depthwise::run(self.isa, &walk, taps, xs, epilogue, target);
+            }
+            (Cells::Panels(panels), Algorithm::Winograd2) => {
+                winograd::run(self.isa, shape, Size::Two, panels, xs, epilogue, target);
+            }
+            (Cells::Panels(panels), Algorithm::Winograd4) => {
+                winograd::run(self.isa, shape, Size::Four, panels, xs, epilogue, target);
+            }
+            (Cells::Panels(panels), Algorithm::Time2) => {
+                time::run(self.isa, shape, Size::Two, panels, xs, epilogue, target);
+            }
+            (Cells::Panels(panels), Algorithm::Time4) => {
+                time::run(self.isa, shape, Size::Four, panels, xs, epilogue, target);
+            }
+            (Cells::Panels(panels), _) => {
+                direct::run(self.isa, &walk, panels, shape.groups, xs, epilogue, target);
+            }
+        };
+        trace::timed("conv", || format!("{shape}, {}", self.algorithm.name()), run);
     }
 }
 
-/// `ys = conv(xs, ws) + bias`, with `bias` of `c_out` values.
-///
-/// # Panics
-///
-/// If a slice does not have the length that `shape` gives it.
-pub fn forward(shape: &ConvShape, xs: &[f32], ws: &[f32], bias: Option<&[f32]>, ys: &mut [f32]) {
-    let output = shape.check(xs.len(), ws.len(), ys.len());
-    if let Some(bias) = bias {
-        assert_eq!(bias.len(), shape.c_out, "bias of {shape:?}");
-    }
-    if shape.is_depthwise() {
-        depthwise::forward(shape, output, xs, ws, bias, ys);
-    } else {
-        product::forward(shape, output, xs, ws, bias, ys);
-    }
+/// The outputs of several convolutions side by side, as at the end of an Inception module, each written to its channels.
+pub struct Concat {
+    cells: Vec<f32>,
+    places: usize,
+    channels: usize,
+    /// Channels that are there.
+    written: usize,
 }
 
-/// The gradient of the input, from `dys`, that of the output.
-///
-/// # Panics
-///
-/// If a slice does not have the length that `shape` gives it.
-pub fn input_gradient(shape: &ConvShape, dys: &[f32], ws: &[f32], dxs: &mut [f32]) {
-    let output = shape.check(dxs.len(), ws.len(), dys.len());
-    if shape.is_depthwise() {
-        depthwise::input_gradient(shape, output, dys, ws, dxs);
-    } else {
-        input_gradient::input_gradient(shape, output, dys, ws, dxs);
+impl Concat {
+    /// Room for `channels` at each place that `shape` gives out.
+    ///
+    /// # Panics
+    ///
+    /// If `shape` has no output.
+    pub fn new(shape: &ConvShape, channels: usize) -> Self {
+        let output = shape.output().unwrap_or_else(|| panic!("{shape:?} has no output"));
+        let places = shape.n * output.iter().product::<usize>();
+        let mut cells = Vec::with_capacity(places * channels);
+        crate::memory::advise(cells.as_mut_ptr(), places * channels);
+        Self { cells, places, channels, written: 0 }
     }
-}
 
-/// The gradient of the weights, from `dys`, that of the output.
-///
-/// # Panics
-///
-/// If a slice does not have the length that `shape` gives it.
-pub fn weight_gradient(shape: &ConvShape, xs: &[f32], dys: &[f32], dws: &mut [f32]) {
-    let output = shape.check(xs.len(), dws.len(), dys.len());
-    if shape.is_depthwise() {
-        depthwise::weight_gradient(shape, output, xs, dys, dws);
-    } else {
-        weight_gradient::weight_gradient(shape, output, xs, dys, dws);
+    /// Writes the next channels: as [`Filter::forward`].
+    ///
+    /// # Panics
+    ///
+    /// As [`Filter::forward`], or if there is no room for so many places or channels.
+    pub fn push(&mut self, filter: &Filter, shape: &ConvShape, xs: &[f32], epilogue: &Epilogue) {
+        let len = self.places * self.channels;
+        let target = Target {
+            cells: Shared::unwritten(&mut self.cells.spare_capacity_mut()[..len]),
+            row: self.channels,
+            first: self.written,
+            add: false,
+            some: None,
+        };
+        filter.run(shape, xs, epilogue, target);
+        self.written += shape.c_out;
+    }
+
+    /// `[N, T, H, W, channels]`.
+    ///
+    /// # Panics
+    ///
+    /// If some channels were not written.
+    pub fn finish(mut self) -> Vec<f32> {
+        assert_eq!(self.written, self.channels, "channels written, and those there are");
+        // SAFETY: each convolution wrote all cells of its channels, and together these are all.
+        unsafe { self.cells.set_len(self.places * self.channels) };
+        self.cells
     }
 }
 

@@ -1,12 +1,11 @@
-//! ReLU, and sums that the compiler can keep in vector registers.
+//! What is done to each number by itself, and the product of a matrix with a vector.
 
 use rayon::prelude::*;
 
+use crate::simd::{Isa, Kernel, Vector};
+
 /// Cells of a task: large enough that handing it out costs nothing beside it.
 const CHUNK: usize = 1 << 15;
-
-/// Numbers added side by side; the order of additions is fixed by it, whatever the machine.
-const LANES: usize = 16;
 
 /// `ys = max(xs, 0)`; not a number stays so.
 pub fn relu(xs: &[f32], ys: &mut [f32]) {
@@ -16,80 +15,98 @@ pub fn relu(xs: &[f32], ys: &mut [f32]) {
     });
 }
 
-/// The gradient of ReLU's input, from its output `ys` and the gradient `dys` of that. Zero where the output is.
-pub fn relu_gradient(ys: &[f32], dys: &[f32], dxs: &mut [f32]) {
+/// The gradient of ReLU's input, from its output `ys` and the gradient `dys` of that, which it replaces. Zero where the
+/// output is.
+pub fn relu_gradient(ys: &[f32], dys: &mut [f32]) {
     assert_eq!(ys.len(), dys.len(), "relu: output and its gradient");
-    assert_eq!(ys.len(), dxs.len(), "relu: output and the input's gradient");
-    dxs.par_chunks_mut(CHUNK).enumerate().for_each(|(i, dxs)| {
-        let (ys, dys) = (&ys[i * CHUNK..][..dxs.len()], &dys[i * CHUNK..][..dxs.len()]);
-        for ((dx, y), dy) in dxs.iter_mut().zip(ys).zip(dys) {
-            *dx = if *y > 0. { *dy } else { 0. };
-        }
+    dys.par_chunks_mut(CHUNK).zip(ys.par_chunks(CHUNK)).for_each(|(dys, ys)| {
+        dys.iter_mut().zip(ys).for_each(|(dy, y)| *dy = if *y > 0. { *dy } else { 0. });
     });
 }
 
-/// The sum of `xs` for each channel of `[N, C, P]`.
-pub fn channel_sums(xs: &[f32], [n, c, p]: [usize; 3]) -> Vec<f32> {
-    assert_eq!(xs.len(), n * c * p, "channel sums of [{n}, {c}, {p}]");
-    let sum = |channel: usize| {
-        (0..n).map(|clip| sum(&xs[(clip * c + channel) * p..][..p])).sum::<f64>() as f32
-    };
-    (0..c).into_par_iter().map(sum).collect()
+/// `sums += xs`.
+pub fn add(sums: &mut [f32], xs: &[f32]) {
+    assert_eq!(sums.len(), xs.len(), "add: both sides");
+    sums.par_chunks_mut(CHUNK).zip(xs.par_chunks(CHUNK)).for_each(|(sums, xs)| {
+        sums.iter_mut().zip(xs).for_each(|(sum, x)| *sum += x);
+    });
 }
 
-/// The sum of `xs * ys` for each channel of `[N, C, P]`.
-pub fn channel_dots(xs: &[f32], ys: &[f32], [n, c, p]: [usize; 3]) -> Vec<f32> {
-    assert_eq!(xs.len(), n * c * p, "channel products of [{n}, {c}, {p}]");
-    assert_eq!(xs.len(), ys.len(), "channel products: both sides");
-    let sum = |channel: usize| {
-        let planes = (0..n).map(|clip| (clip * c + channel) * p);
-        planes.map(|start| long_dot(&xs[start..start + p], &ys[start..start + p])).sum::<f64>()
-            as f32
-    };
-    (0..c).into_par_iter().map(sum).collect()
-}
-
-/// The sum of `xs`, blocks of it in f32 and their sum in f64.
-pub(crate) fn sum(xs: &[f32]) -> f64 {
-    blocks(xs, |lanes, xs| lanes.iter_mut().zip(xs).for_each(|(lane, x)| *lane += x))
-}
-
-/// The sum of `(x - mean)^2`.
-pub(crate) fn squares(xs: &[f32], mean: f32) -> f64 {
-    blocks(xs, |lanes, xs| {
-        lanes.iter_mut().zip(xs).for_each(|(lane, x)| *lane += (x - mean) * (x - mean))
-    })
-}
-
-/// Adds up blocks of [`LANES`] cells with `add`, 64 blocks before the lanes are emptied into an f64.
-fn blocks(xs: &[f32], add: impl Fn(&mut [f32; LANES], &[f32])) -> f64 {
-    let mut total = 0.;
-    for xs in xs.chunks(64 * LANES) {
-        let mut lanes = [0f32; LANES];
-        for xs in xs.chunks(LANES) {
-            add(&mut lanes, xs);
+/// A number that follows from every bit of `xs` and hardly comes twice: to tell whether weights changed. The time is that
+/// of reading them once.
+pub fn fingerprint(xs: &[f32]) -> u64 {
+    const ODD: u64 = 0x9e37_79b9_7f4a_7c15;
+    let mix = |hash: u64, word: u64| (hash ^ word).wrapping_mul(ODD).rotate_left(29);
+    let chunk = |xs: &[f32]| {
+        let mut lanes = [1u64, 2, 3, 4];
+        let groups = xs.chunks_exact(8);
+        let rest = groups.remainder().iter().fold(0, |hash, x| mix(hash, x.to_bits().into()));
+        for group in groups {
+            for (lane, pair) in lanes.iter_mut().zip(group.chunks_exact(2)) {
+                let word = u64::from(pair[0].to_bits()) | u64::from(pair[1].to_bits()) << 32;
+                *lane = mix(*lane, word);
+            }
         }
-        total += lanes.iter().map(|lane| f64::from(*lane)).sum::<f64>();
-    }
-    total
+        lanes.into_iter().fold(rest, mix)
+    };
+    let chunks: Vec<u64> = xs.par_chunks(CHUNK).map(chunk).collect();
+    chunks.into_iter().fold(xs.len() as u64, mix)
 }
 
-/// The sum of products.
-pub(crate) fn dot(xs: &[f32], ys: &[f32]) -> f32 {
-    let mut lanes = [0f32; LANES];
-    let (mut x, mut y) = (xs.chunks_exact(LANES), ys.chunks_exact(LANES));
-    for (x, y) in (&mut x).zip(&mut y) {
-        for i in 0..LANES {
-            lanes[i] += x[i] * y[i];
+/// `ys = ws xs + bias`: weights `[D_out, D_in]` times a vector `[D_in]`. The time is that of reading the weights once.
+pub fn linear(ws: &[f32], xs: &[f32], bias: Option<&[f32]>, ys: &mut [f32]) {
+    assert_eq!(ws.len(), xs.len() * ys.len(), "linear: weights");
+    assert!(bias.is_none_or(|bias| bias.len() == ys.len()), "linear: bias");
+    let isa = Isa::best();
+    ys.par_iter_mut().enumerate().with_min_len(16).for_each(|(i, y)| {
+        let dot = isa.run(Dot(&ws[i * xs.len()..][..xs.len()], xs));
+        *y = dot + bias.map_or(0., |bias| bias[i]);
+    });
+}
+
+/// `zs = xs ys^T` of `[M]` and `[N]`: the gradient of the weights of [`linear`].
+pub fn outer(xs: &[f32], ys: &[f32], zs: &mut [f32]) {
+    assert_eq!(zs.len(), xs.len() * ys.len(), "outer: result");
+    if ys.is_empty() {
+        return;
+    }
+    zs.par_chunks_mut(ys.len()).zip(xs).with_min_len(16).for_each(|(zs, x)| {
+        zs.iter_mut().zip(ys).for_each(|(z, y)| *z = x * y);
+    });
+}
+
+/// The sum of the products of two slices of one length.
+struct Dot<'a>(&'a [f32], &'a [f32]);
+
+impl Kernel for Dot<'_> {
+    type Output = f32;
+
+    #[inline(always)]
+    unsafe fn run<V: Vector>(self) -> f32 {
+        const WIDE: usize = 4;
+        let (xs, ys) = (self.0, self.1);
+        // SAFETY: both slices are of one length; a vector has at most 16 lanes.
+        unsafe {
+            let mut sums = [V::zero(); WIDE];
+            let mut at = 0;
+            while at + WIDE * V::LANES <= xs.len() {
+                for (j, sum) in sums.iter_mut().enumerate() {
+                    let at = at + j * V::LANES;
+                    *sum = V::load(xs.as_ptr().add(at)).mul_add(V::load(ys.as_ptr().add(at)), *sum);
+                }
+                at += WIDE * V::LANES;
+            }
+            while at < xs.len() {
+                let len = xs.len() - at;
+                let x = V::load_upto(xs.as_ptr().add(at), len);
+                sums[0] = x.mul_add(V::load_upto(ys.as_ptr().add(at), len), sums[0]);
+                at += V::LANES;
+            }
+            let mut lanes = [0f32; 16];
+            sums[0].add(sums[1]).add(sums[2].add(sums[3])).store(lanes.as_mut_ptr());
+            lanes.iter().sum()
         }
     }
-    let tail: f32 = x.remainder().iter().zip(y.remainder()).map(|(x, y)| x * y).sum();
-    lanes.iter().sum::<f32>() + tail
-}
-
-/// The sum of products of long lines: by blocks, as a sum of thousands would lose digits in f32.
-pub(crate) fn long_dot(xs: &[f32], ys: &[f32]) -> f64 {
-    xs.chunks(4096).zip(ys.chunks(4096)).map(|(xs, ys)| f64::from(dot(xs, ys))).sum()
 }
 
 #[cfg(test)]
@@ -97,25 +114,39 @@ mod tests {
     use super::*;
 
     #[test]
-    fn sums_of_every_length() {
-        for len in [0, 1, 15, 16, 17, 1023, 1024, 1025, 5000] {
-            let xs: Vec<f32> = (0..len).map(|i| (i % 7) as f32 - 2.).collect();
-            let want: f64 = xs.iter().map(|x| f64::from(*x)).sum();
-            assert_eq!(sum(&xs), want);
-            assert_eq!(dot(&xs, &vec![1.; len]), want as f32);
-            let want: f64 = xs.iter().map(|x| f64::from(x - 1.).powi(2)).sum();
-            assert_eq!(squares(&xs, 1.), want);
+    fn linear_by_a_plain_sum() {
+        let value = |i: usize| (i as f32 * 0.7).sin();
+        for (d_in, d_out) in [(1, 3), (77, 5), (300, 2)] {
+            let ws: Vec<f32> = (0..d_in * d_out).map(value).collect();
+            let xs: Vec<f32> = (0..d_in).map(|i| value(i + 9)).collect();
+            let mut ys = vec![f32::NAN; d_out];
+            linear(&ws, &xs, Some(&vec![0.5; d_out]), &mut ys);
+            for (row, y) in ws.chunks(d_in).zip(&ys) {
+                let want = row.iter().zip(&xs).map(|(w, x)| f64::from(w * x)).sum::<f64>() + 0.5;
+                assert!((f64::from(*y) - want).abs() < 1e-5, "{d_in} {d_out}: {y} and {want}");
+            }
         }
     }
 
     #[test]
-    fn relu_keeps_nan_and_its_gradient_is_a_step() {
-        let mut ys = [9.; 3];
-        relu(&[-1., 2., f32::NAN], &mut ys);
-        assert_eq!(ys[..2], [0., 2.]);
-        assert!(ys[2].is_nan());
-        let mut dxs = [9.; 3];
-        relu_gradient(&[0., 2., 1.], &[5., 6., 7.], &mut dxs);
-        assert_eq!(dxs, [0., 6., 7.]);
+    fn fingerprint_sees_every_cell() {
+        let mut xs = vec![0.5f32; 70_001];
+        let first = fingerprint(&xs);
+        assert_eq!(first, fingerprint(&xs.clone()));
+        for i in [0, 7, 40_000, 70_000] {
+            xs[i] = 0.500_000_06;
+            assert_ne!(first, fingerprint(&xs), "cell {i}");
+            xs[i] = 0.5;
+        }
+    }
+
+    #[test]
+    fn relu_keeps_what_is_not_a_number() {
+        let mut ys = [0.; 3];
+        relu(&[-1., f32::NAN, 2.], &mut ys);
+        assert!(ys[0] == 0. && ys[1].is_nan() && ys[2] == 2.);
+        let mut dys = [5., 6., 7.];
+        relu_gradient(&[0., 1., -0.], &mut dys);
+        assert_eq!(dys, [0., 6., 0.]);
     }
 }

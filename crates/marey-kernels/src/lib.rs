@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+pub mod channels;
 pub mod conv;
 pub mod elementwise;
 pub mod lrn;
@@ -7,10 +8,16 @@ pub mod norm;
 pub mod pool;
 pub mod window;
 
-mod matmul;
+mod memory;
+mod scratch;
 mod shared;
+mod simd;
+mod tile;
+mod trace;
 
-pub use conv::ConvShape;
+pub use conv::{Algorithm, Concat, ConvShape, Epilogue, Filter, Precision};
 pub use lrn::LrnShape;
+pub use memory::Sum;
 pub use pool::PoolShape;
+pub use simd::Isa;
 pub use window::Window;

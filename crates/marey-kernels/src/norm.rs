@@ -1,147 +1,250 @@
-//! Batch normalisation over `[N, C, P]`, where `P` is all of time and space.
+//! Batch normalisation over `[.., C]`, forward and backward, with what follows it in a block: a residual and a ReLU.
+
+use std::ops::Range;
 
 use rayon::prelude::*;
 
-use crate::elementwise::{long_dot, squares, sum};
+use crate::memory::{Sum, written};
+use crate::shared::Shared;
+use crate::simd::{Isa, Kernel, Vector};
+use crate::tile::{Epilogue, Finish};
 
-/// Mean and biased variance of each channel.
-pub fn statistics(xs: &[f32], [n, c, p]: [usize; 3]) -> (Vec<f32>, Vec<f32>) {
-    assert_eq!(xs.len(), n * c * p, "statistics of [{n}, {c}, {p}]");
-    let count = (n * p) as f64;
-    let channel = |channel: usize| {
-        let planes = || (0..n).map(|clip| &xs[(clip * c + channel) * p..][..p]);
-        let mean = planes().map(sum).sum::<f64>() / count;
-        // The mean is rounded before it is subtracted; what that leaves is taken off the squares again.
-        let rounded = mean as f32;
-        let squares = planes().map(|xs| squares(xs, rounded)).sum::<f64>() / count;
-        (rounded, (squares - (mean - f64::from(rounded)).powi(2)).max(0.) as f32)
-    };
-    (0..c).into_par_iter().map(channel).unzip()
+mod reduce;
+
+use reduce::reduce;
+pub use reduce::sums;
+
+/// Places of a task that changes them one by one.
+const PLACES: usize = 256;
+
+/// Mean and biased variance of each of `c` channels.
+pub fn statistics(xs: &[f32], c: usize) -> (Vec<f32>, Vec<f32>) {
+    let count = (xs.len() / c.max(1)) as f64;
+    // Sums are of the distance to the first cell, which is as near the mean as any: squares then lose no digits.
+    let Some(first) = xs.get(..c) else { return (vec![0.; c], vec![0.; c]) };
+    let [sums, squares] = reduce(xs.len() / c, c, Moments { xs, first });
+    let mean = |i: usize| sums[i] / count;
+    let variance = |i: usize| (squares[i] / count - mean(i).powi(2)).max(0.) as f32;
+    let of = |i: usize| (f64::from(first[i]) + mean(i)) as f32;
+    ((0..c).map(of).collect(), (0..c).map(variance).collect())
 }
 
-/// `ys = xs * scale + shift`, one scale and one shift a channel.
-pub fn affine(xs: &[f32], p: usize, scale: &[f32], shift: &[f32], ys: &mut [f32]) {
-    assert_eq!(xs.len(), ys.len(), "affine: input and output");
-    assert_eq!(scale.len(), shift.len(), "affine: scale and shift");
-    ys.par_chunks_mut(p).zip(xs.par_chunks(p)).enumerate().for_each(|(i, (ys, xs))| {
-        let (scale, shift) = (scale[i % scale.len()], shift[i % scale.len()]);
-        ys.iter_mut().zip(xs).for_each(|(y, x)| *y = x * scale + shift);
+struct Moments<'a> {
+    xs: &'a [f32],
+    first: &'a [f32],
+}
+
+impl reduce::Terms<2> for Moments<'_> {
+    #[inline(always)]
+    unsafe fn at<V: Vector>(&self, cell: usize, channel: usize, len: usize) -> [V; 2] {
+        // SAFETY: as of the trait.
+        unsafe {
+            let first = V::load_upto(self.first.as_ptr().add(channel), len);
+            let x = V::load_upto(self.xs.as_ptr().add(cell), len).sub(first);
+            [x, x.mul(x)]
+        }
+    }
+}
+
+/// `max(xs * scale + shift + residual, 0)`, each part where the epilogue has it; `xs` has `c` channels.
+pub fn finish(xs: &[f32], c: usize, epilogue: &Epilogue) -> Vec<f32> {
+    epilogue.check(c, xs.len());
+    let fill = |ys: Shared| {
+        in_places(xs.len() / c, |places| {
+            Isa::best().run(Finished { xs, c, finish: epilogue.from(0, c), ys, places });
+        });
+    };
+    // SAFETY: all places are written.
+    unsafe { written(xs.len(), fill) }
+}
+
+/// Calls `task` in parallel with ranges that together are all places.
+fn in_places(places: usize, task: impl Fn(Range<usize>) + Sync) {
+    let tasks = places.div_ceil(PLACES);
+    (0..tasks).into_par_iter().with_max_len(tasks.div_ceil(32).max(1)).for_each(|i| {
+        task(i * PLACES..places.min((i + 1) * PLACES));
     });
 }
 
-/// What [`gradient`] gives.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Gradient {
-    /// Of the input, `[N, C, P]`.
-    pub input: Vec<f32>,
-    /// Of each channel's scale.
-    pub scale: Vec<f32>,
-    /// Of each channel's shift.
-    pub shift: Vec<f32>,
+struct Finished<'a> {
+    xs: &'a [f32],
+    c: usize,
+    finish: Finish,
+    ys: Shared<'a>,
+    places: Range<usize>,
 }
 
-/// The gradients of a batch norm that normalised by the batch's own `mean` and `inverse` deviation
-/// (`1 / sqrt(variance + eps)`), from the gradient `dys` of its output.
-pub fn gradient(
-    xs: &[f32],
+impl Kernel for Finished<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    unsafe fn run<V: Vector>(self) {
+        for place in self.places {
+            let mut channel = 0;
+            while channel < self.c {
+                let (cell, len) = (place * self.c + channel, self.c - channel);
+                // SAFETY: all slices are of one shape; each task has places of its own.
+                unsafe {
+                    let x = V::load_upto(self.xs.as_ptr().add(cell), len);
+                    let y = self.finish.apply(x, channel, place, len);
+                    y.store_upto(self.ys.cell(cell), len);
+                }
+                channel += V::LANES;
+            }
+        }
+    }
+}
+
+/// What a batch norm did: `ys = (xs - mean) * inverse * scale + shift`, and what followed.
+#[derive(Debug, Clone, Copy)]
+pub struct Done<'a> {
+    /// Its input.
+    pub xs: &'a [f32],
+    /// The output, where a ReLU followed.
+    pub gate: Option<&'a [f32]>,
+    /// Mean of each channel over the batch.
+    pub mean: &'a [f32],
+    /// `1 / sqrt(variance + eps)`.
+    pub inverse: &'a [f32],
+    /// Scale of each channel.
+    pub scale: &'a [f32],
+}
+
+/// The gradients of scale and shift, from the gradient `dys` of the output.
+pub fn parameter_gradients(done: &Done, dys: &[f32]) -> (Vec<f32>, Vec<f32>) {
+    let c = done.mean.len();
+    assert_eq!(done.xs.len(), dys.len(), "batch norm: input and the output's gradient");
+    assert!(done.gate.is_none_or(|gate| gate.len() == dys.len()), "batch norm: gate");
+    let [dots, sums] = reduce(dys.len() / c.max(1), c, Slopes { done, dys });
+    let scale =
+        dots.iter().zip(done.inverse).map(|(dot, inverse)| (dot * f64::from(*inverse)) as f32);
+    (scale.collect(), sums.iter().map(|sum| *sum as f32).collect())
+}
+
+struct Slopes<'a> {
+    done: &'a Done<'a>,
+    dys: &'a [f32],
+}
+
+impl Slopes<'_> {
+    /// The gradient before the ReLU.
+    #[inline(always)]
+    unsafe fn gated<V: Vector>(&self, cell: usize, len: usize) -> V {
+        // SAFETY: all slices are of one shape.
+        unsafe {
+            let dy = V::load_upto(self.dys.as_ptr().add(cell), len);
+            match self.done.gate {
+                None => dy,
+                Some(gate) => dy.where_positive(V::load_upto(gate.as_ptr().add(cell), len)),
+            }
+        }
+    }
+}
+
+impl reduce::Terms<2> for Slopes<'_> {
+    #[inline(always)]
+    unsafe fn at<V: Vector>(&self, cell: usize, channel: usize, len: usize) -> [V; 2] {
+        // SAFETY: as of the trait.
+        unsafe {
+            let dy = self.gated::<V>(cell, len);
+            let mean = V::load_upto(self.done.mean.as_ptr().add(channel), len);
+            let x = V::load_upto(self.done.xs.as_ptr().add(cell), len).sub(mean);
+            [x.mul(dy), dy]
+        }
+    }
+}
+
+/// The gradient of the input, and of a residual where there was one, from the gradient `dys` of the output.
+///
+/// `parameters` are the gradients of scale and shift where mean and deviation were those of the batch; none where they
+/// were fixed. Results are added to `dxs` and `residual`.
+pub fn input_gradient(
+    done: &Done,
     dys: &[f32],
-    [n, c, p]: [usize; 3],
-    mean: &[f32],
-    inverse: &[f32],
-    scale: &[f32],
-) -> Gradient {
-    assert_eq!(xs.len(), n * c * p, "batch norm gradient of [{n}, {c}, {p}]");
-    assert_eq!(xs.len(), dys.len(), "batch norm: input and the output's gradient");
-    let count = (n * p) as f64;
-    let sums = |channel: usize| {
-        let (mut shift, mut scale) = (0., 0.);
-        for clip in 0..n {
-            let plane = (clip * c + channel) * p;
-            let (xs, dys) = (&xs[plane..plane + p], &dys[plane..plane + p]);
-            let sum = sum(dys);
-            shift += sum;
-            scale += long_dot(xs, dys) - f64::from(mean[channel]) * sum;
+    parameters: Option<(&[f32], &[f32])>,
+    dxs: Option<&mut Sum>,
+    residual: Option<&mut Sum>,
+) {
+    let c = done.mean.len();
+    assert_eq!(done.xs.len(), dys.len(), "batch norm: input and the output's gradient");
+    let count = (dys.len() / c.max(1)) as f64;
+    let factor: Vec<f32> = done.scale.iter().zip(done.inverse).map(|(a, b)| a * b).collect();
+    let (mut of_x, mut rest) = (vec![0f32; c], vec![0f32; c]);
+    if let Some((dscale, dshift)) = parameters {
+        for i in 0..c {
+            let inverse = f64::from(done.inverse[i]);
+            let slope = -f64::from(dscale[i]) * inverse / count;
+            of_x[i] = slope as f32;
+            rest[i] = -(f64::from(dshift[i]) / count) as f32 - of_x[i] * done.mean[i];
         }
-        ((scale * f64::from(inverse[channel])) as f32, shift as f32)
+    }
+    let slopes = Slopes { done, dys };
+    let run = |dxs: Option<(Shared, bool)>, residual: Option<(Shared, bool)>| {
+        let (slopes, factor, of_x, rest) = (&slopes, &factor[..], &of_x[..], &rest[..]);
+        in_places(dys.len() / c.max(1), |places| {
+            Isa::best().run(Back { slopes, factor, of_x, rest, dxs, residual, places });
+        });
     };
-    let (dscale, dshift): (Vec<_>, Vec<_>) = (0..c).into_par_iter().map(sums).unzip();
-    let mut input = vec![0.; xs.len()];
-    input.par_chunks_mut(p).enumerate().for_each(|(i, dxs)| {
-        let channel = i % c;
-        let of_x = -(f64::from(dscale[channel]) * f64::from(inverse[channel]) / count) as f32;
-        let rest = -(f64::from(dshift[channel]) / count) as f32 - of_x * mean[channel];
-        let factor = scale[channel] * inverse[channel];
-        let (xs, dys) = (&xs[i * p..][..p], &dys[i * p..][..p]);
-        for ((dx, x), dy) in dxs.iter_mut().zip(xs).zip(dys) {
-            *dx = factor * (dy + of_x * x + rest);
+    let len = dys.len();
+    // SAFETY: all places are written.
+    unsafe {
+        match (dxs, residual) {
+            (None, None) => {}
+            (Some(dxs), None) => dxs.with(len, |dxs, add| run(Some((dxs, add)), None)),
+            (None, Some(residual)) => {
+                residual.with(len, |cells, add| run(None, Some((cells, add))))
+            }
+            (Some(dxs), Some(residual)) => dxs.with(len, |dxs, add| {
+                let dxs = Some((dxs, add));
+                residual.with(len, |cells, add| run(dxs, Some((cells, add))));
+            }),
         }
-    });
-    Gradient { input, scale: dscale, shift: dshift }
+    }
+}
+
+struct Back<'a> {
+    slopes: &'a Slopes<'a>,
+    factor: &'a [f32],
+    of_x: &'a [f32],
+    rest: &'a [f32],
+    dxs: Option<(Shared<'a>, bool)>,
+    residual: Option<(Shared<'a>, bool)>,
+    places: Range<usize>,
+}
+
+impl Kernel for Back<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    unsafe fn run<V: Vector>(self) {
+        let c = self.factor.len();
+        for place in self.places {
+            let mut channel = 0;
+            while channel < c {
+                let (cell, len) = (place * c + channel, c - channel);
+                // SAFETY: all slices are of one shape; each task has places of its own.
+                unsafe {
+                    let part = |of: &[f32]| V::load_upto(of.as_ptr().add(channel), len);
+                    let put = |to: (Shared, bool), x: V| {
+                        let at = to.0.cell(cell);
+                        let x = if to.1 { x.add(V::load_upto(at, len)) } else { x };
+                        x.store_upto(at, len);
+                    };
+                    let dy = self.slopes.gated::<V>(cell, len);
+                    if let Some(residual) = self.residual {
+                        put(residual, dy);
+                    }
+                    if let Some(dxs) = self.dxs {
+                        let x = V::load_upto(self.slopes.done.xs.as_ptr().add(cell), len);
+                        let dx = x.mul_add(part(self.of_x), dy.add(part(self.rest)));
+                        put(dxs, dx.mul(part(self.factor)));
+                    }
+                }
+                channel += V::LANES;
+            }
+        }
+    }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn statistics_by_hand() {
-        // Two clips, two channels, two cells.
-        let (mean, variance) = statistics(&[1., 3., 10., 10., 5., 7., 10., 14.], [2, 2, 2]);
-        assert_eq!(mean, [4., 11.]);
-        assert_eq!(variance, [5., 3.]);
-    }
-
-    #[test]
-    fn statistics_far_from_zero_keep_their_digits() {
-        let xs: Vec<f32> = (0..100_000).map(|i| 1000. + (i % 2) as f32).collect();
-        let (mean, variance) = statistics(&xs, [1, 1, xs.len()]);
-        assert_eq!(mean, [1000.5]);
-        assert!((variance[0] - 0.25).abs() < 1e-6, "{variance:?}");
-    }
-
-    #[test]
-    fn gradient_matches_finite_differences_in_f64() {
-        let dims = [2, 3, 5];
-        let wave = |i: usize, f: f64| ((i as f64 * f).sin() * 2.) as f32;
-        let xs: Vec<f32> = (0..30).map(|i| wave(i, 0.7)).collect();
-        let dys: Vec<f32> = (0..30).map(|i| wave(i, 1.3)).collect();
-        let (scale, shift) = ([0.5f32, 1.5, -1.], [0.1f32, 0.2, 0.3]);
-        let loss = |xs: &[f64], scale: &[f64], shift: &[f64]| -> f64 {
-            let cell = |n: usize, c: usize, p: usize| (n * 3 + c) * 5 + p;
-            let mut total = 0.;
-            for c in 0..3 {
-                let all: Vec<usize> = (0..10).map(|i| cell(i / 5, c, i % 5)).collect();
-                let mean = all.iter().map(|&i| xs[i]).sum::<f64>() / 10.;
-                let variance = all.iter().map(|&i| (xs[i] - mean).powi(2)).sum::<f64>() / 10.;
-                for i in all {
-                    let y = (xs[i] - mean) / (variance + 1e-5).sqrt() * scale[c] + shift[c];
-                    total += y * f64::from(dys[i]);
-                }
-            }
-            total
-        };
-        let wide = |xs: &[f32]| xs.iter().map(|x| f64::from(*x)).collect::<Vec<_>>();
-        let (mean, variance) = statistics(&xs, dims);
-        let inverse: Vec<f32> = variance.iter().map(|v| 1. / (v + 1e-5).sqrt()).collect();
-        let got = gradient(&xs, &dys, dims, &mean, &inverse, &scale);
-        let (xs, scale, shift) = (wide(&xs), wide(&scale), wide(&shift));
-        let slope = |of: &[f64], i: usize, loss: &dyn Fn(&[f64]) -> f64| {
-            let moved = |by: f64| {
-                let mut of = of.to_vec();
-                of[i] += by;
-                loss(&of)
-            };
-            ((moved(1e-5) - moved(-1e-5)) / 2e-5) as f32
-        };
-        for i in 0..30 {
-            let want = slope(&xs, i, &|xs| loss(xs, &scale, &shift));
-            assert!((got.input[i] - want).abs() < 2e-5, "input {i}: {} and {want}", got.input[i]);
-        }
-        for c in 0..3 {
-            let want = slope(&scale, c, &|scale| loss(&xs, scale, &shift));
-            assert!((got.scale[c] - want).abs() < 2e-5, "scale {c}");
-            let want = slope(&shift, c, &|shift| loss(&xs, &scale, shift));
-            assert!((got.shift[c] - want).abs() < 2e-5, "shift {c}");
-        }
-    }
-}
+mod tests;

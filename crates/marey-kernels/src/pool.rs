@@ -1,16 +1,26 @@
-//! Max and average pooling over `[N, C, T, H, W]`, forward and backward.
+//! Max and average pooling over channels-last clips `[N, T, H, W, C]`, forward and backward.
 
 use std::ops::Range;
 
 use rayon::prelude::*;
 
+use crate::memory::written;
+use crate::shared::Shared;
+use crate::simd::{Isa, Kernel, Vector};
+use crate::trace;
 use crate::window::Window;
+
+mod gradient;
+
+pub use gradient::{average_gradient, max_gradient};
 
 /// The sizes of a pooling.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PoolShape {
-    /// Clips times channels.
-    pub planes: usize,
+    /// Clips.
+    pub n: usize,
+    /// Channels.
+    pub channels: usize,
     /// Input `[t, h, w]`.
     pub input: [usize; 3],
     /// Size, step and padding. Padding never wins a maximum.
@@ -32,14 +42,14 @@ impl PoolShape {
         seen.then_some(output)
     }
 
+    /// Places of the input.
     fn cells(&self) -> usize {
         self.input.iter().product()
     }
 
-    fn check(&self, xs: usize, ys: usize) -> [usize; 3] {
+    fn check(&self, xs: usize) -> [usize; 3] {
         let output = self.output().unwrap_or_else(|| panic!("{self:?} has no output"));
-        assert_eq!(xs, self.planes * self.cells(), "input of {self:?}");
-        assert_eq!(ys, self.planes * output.iter().product::<usize>(), "output of {self:?}");
+        assert_eq!(xs, self.n * self.channels * self.cells(), "input of {self:?}");
         output
     }
 
@@ -50,25 +60,24 @@ impl PoolShape {
         start.saturating_sub(before)..end.min(self.input[axis])
     }
 
-    /// Calls `each` with every place of the output and the cells `[t, h, w]` it covers.
-    fn places(&self, output: [usize; 3], mut each: impl FnMut(usize, [Range<usize>; 3])) {
-        let columns: Vec<_> = (0..output[2]).map(|w| self.cover(2, w)).collect();
-        let mut place = 0;
-        for t in 0..output[0] {
-            for h in 0..output[1] {
-                for column in &columns {
-                    each(place, [self.cover(0, t), self.cover(1, h), column.clone()]);
-                    place += 1;
-                }
-            }
-        }
+    /// The cells of the input under place `[t, h, w]`, counted within a clip.
+    fn covered(&self, at: [usize; 3]) -> impl Iterator<Item = usize> {
+        let [t, h, w] = [0, 1, 2].map(|axis| self.cover(axis, at[axis]));
+        let [_, high, wide] = self.input;
+        t.flat_map(move |t| {
+            let w = w.clone();
+            h.clone().flat_map(move |h| {
+                let line = (t * high + h) * wide;
+                line + w.start..line + w.end
+            })
+        })
     }
 
     /// What an average over place `[t, h, w]` is divided by.
-    fn divisor(&self, covered: &[Range<usize>; 3], at: [usize; 3], count_padding: bool) -> f32 {
+    fn divisor(&self, at: [usize; 3], count_padding: bool) -> f32 {
         let size = |axis: usize| {
             if !count_padding {
-                return covered[axis].len();
+                return self.cover(axis, at[axis]).len();
             }
             // What a last window has beyond the padding counts no more, as in PyTorch.
             let Window { kernel, stride, before, after } = self.window;
@@ -79,91 +88,90 @@ impl PoolShape {
     }
 }
 
-/// The lines of cells `[t, h, w]` of a plane: where each starts, and how many cells it has.
-fn lines(input: [usize; 3], [t, h, w]: &[Range<usize>; 3]) -> impl Iterator<Item = Range<usize>> {
-    let (h, w) = (h.clone(), w.clone());
-    t.clone().flat_map(move |t| {
-        let w = w.clone();
-        h.clone().map(move |h| {
-            let start = (t * input[1] + h) * input[2];
-            start + w.start..start + w.end
-        })
-    })
-}
-
-/// Max pooling. `winners` gets the cell of each maximum within its plane: the first of equals, as in PyTorch; not a
-/// number wins.
-pub fn max(shape: &PoolShape, xs: &[f32], ys: &mut [f32], winners: &mut [u32]) {
-    let output = shape.check(xs.len(), ys.len());
-    assert_eq!(ys.len(), winners.len(), "winners of {shape:?}");
-    assert!(shape.cells() <= u32::MAX as usize, "a plane of {shape:?} is too large");
-    let places: usize = output.iter().product();
-    let planes = ys.par_chunks_mut(places).zip(winners.par_chunks_mut(places));
-    planes.zip(xs.par_chunks(shape.cells())).for_each(|((ys, winners), xs)| {
-        shape.places(output, |place, covered| {
-            let (mut best, mut winner) = (f32::NEG_INFINITY, None);
-            for line in lines(shape.input, &covered) {
-                for (cell, x) in line.clone().zip(&xs[line]) {
-                    if *x > best || x.is_nan() || winner.is_none() {
-                        (best, winner) = (*x, Some(cell));
-                    }
-                }
-            }
-            ys[place] = best;
-            winners[place] = winner.unwrap_or_default() as u32;
-        });
-    });
-}
-
-/// The gradient of the input of [`max`], from its winners and the gradient `dys` of its output.
-pub fn max_gradient(shape: &PoolShape, winners: &[u32], dys: &[f32], dxs: &mut [f32]) {
-    let output = shape.check(dxs.len(), dys.len());
-    assert_eq!(dys.len(), winners.len(), "winners of {shape:?}");
-    let places: usize = output.iter().product();
-    let planes = dys.par_chunks(places).zip(winners.par_chunks(places));
-    planes.zip(dxs.par_chunks_mut(shape.cells())).for_each(|((dys, winners), dxs)| {
-        dxs.fill(0.);
-        dys.iter().zip(winners).for_each(|(dy, winner)| dxs[*winner as usize] += dy);
-    });
+/// Max pooling: `[N, T', H', W', C]`. Not a number wins.
+pub fn max(shape: &PoolShape, xs: &[f32]) -> Vec<f32> {
+    lines(shape, xs, None)
 }
 
 /// Average pooling. With `count_padding` the padding counts as zeros (PyTorch's default), without it does not count
 /// (TensorFlow's).
-pub fn average(shape: &PoolShape, count_padding: bool, xs: &[f32], ys: &mut [f32]) {
-    let output = shape.check(xs.len(), ys.len());
-    let places: usize = output.iter().product();
-    ys.par_chunks_mut(places).zip(xs.par_chunks(shape.cells())).for_each(|(ys, xs)| {
-        shape.places(output, |place, covered| {
-            let sum: f32 =
-                lines(shape.input, &covered).map(|line| xs[line].iter().sum::<f32>()).sum();
-            ys[place] = sum / shape.divisor(&covered, position(output, place), count_padding);
-        });
-    });
+pub fn average(shape: &PoolShape, count_padding: bool, xs: &[f32]) -> Vec<f32> {
+    lines(shape, xs, Some(count_padding))
 }
 
-/// The gradient of the input of [`average`], from the gradient `dys` of its output.
-pub fn average_gradient(shape: &PoolShape, count_padding: bool, dys: &[f32], dxs: &mut [f32]) {
-    let output = shape.check(dxs.len(), dys.len());
-    let places: usize = output.iter().product();
-    dys.par_chunks(places).zip(dxs.par_chunks_mut(shape.cells())).for_each(|(dys, dxs)| {
-        dxs.fill(0.);
-        shape.places(output, |place, covered| {
-            let share =
-                dys[place] / shape.divisor(&covered, position(output, place), count_padding);
-            for line in lines(shape.input, &covered) {
-                dxs[line].iter_mut().for_each(|dx| *dx += share);
+fn lines(shape: &PoolShape, xs: &[f32], average: Option<bool>) -> Vec<f32> {
+    let output = shape.check(xs.len());
+    let lines = shape.n * output[0] * output[1];
+    let fill = |ys: Shared| {
+        (0..lines).into_par_iter().with_max_len(lines.div_ceil(64).max(1)).for_each(|line| {
+            Isa::best().run(Line { shape, output, xs, ys, average, line });
+        })
+    };
+    let len = lines * output[2] * shape.channels;
+    // SAFETY: all lines are written.
+    trace::timed("pool", || format!("{shape:?}"), || unsafe { written(len, fill) })
+}
+
+/// One line of places.
+struct Line<'a> {
+    shape: &'a PoolShape,
+    output: [usize; 3],
+    xs: &'a [f32],
+    ys: Shared<'a>,
+    /// The mean, padding counted or not; else the maximum.
+    average: Option<bool>,
+    line: usize,
+}
+
+impl Kernel for Line<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    unsafe fn run<V: Vector>(self) {
+        let Self { shape, output: [ot, oh, ow], xs, ys, average, line } = self;
+        let c = shape.channels;
+        let (clip, t, h) = (line / (ot * oh), line / oh % ot, line % oh);
+        let xs = &xs[clip * shape.cells() * c..][..shape.cells() * c];
+        let mut cells = Vec::with_capacity(shape.window.taps());
+        for w in 0..ow {
+            let at = [t, h, w];
+            cells.clear();
+            cells.extend(shape.covered(at).map(|cell| cell * c));
+            let divisor = average.map(|count_padding| shape.divisor(at, count_padding));
+            let mut channel = 0;
+            while channel < c {
+                let len = c - channel;
+                // SAFETY: cells are inside the clip; each task has a line of its own.
+                unsafe {
+                    let from = xs.as_ptr().add(channel);
+                    let y = match divisor {
+                        None => {
+                            let mut best = V::splat(f32::NEG_INFINITY);
+                            for cell in &cells {
+                                best = best.max_or_nan(V::load_upto(from.add(*cell), len));
+                            }
+                            best
+                        }
+                        Some(divisor) => {
+                            let mut sum = V::zero();
+                            for cell in &cells {
+                                sum = sum.add(V::load_upto(from.add(*cell), len));
+                            }
+                            sum.mul(V::splat(1. / divisor))
+                        }
+                    };
+                    y.store_upto(ys.cell((line * ow + w) * c + channel), len);
+                }
+                channel += V::LANES;
             }
-        });
-    });
-}
-
-fn position(output: [usize; 3], place: usize) -> [usize; 3] {
-    [place / (output[1] * output[2]), place / output[2] % output[1], place % output[2]]
+        }
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::memory::Sum;
 
     fn line(kernel: usize, stride: usize, pad: usize, input: usize, ceil: bool) -> PoolShape {
         let window = Window {
@@ -172,42 +180,39 @@ mod tests {
             before: [0, 0, pad],
             after: [0, 0, pad],
         };
-        PoolShape { planes: 1, input: [1, 1, input], window, ceil }
+        PoolShape { n: 1, channels: 1, input: [1, 1, input], window, ceil }
     }
 
     #[test]
     fn max_by_hand() {
-        let (mut ys, mut winners) = ([0.; 3], [0; 3]);
+        let (shape, xs) = (line(2, 2, 1, 4, true), [-1., 5., 5., -2.]);
         // Windows [pad, 1], [5, 5], [2]: equal cells give the first, the last window reaches beyond the end.
-        max(&line(2, 2, 1, 4, true), &[-1., 5., 5., -2.], &mut ys, &mut winners);
-        assert_eq!((ys, winners), ([-1., 5., -2.], [0, 1, 3]));
-        let mut dxs = [9.; 4];
-        max_gradient(&line(2, 2, 1, 4, true), &winners, &[1., 2., 3.], &mut dxs);
-        assert_eq!(dxs, [1., 2., 0., 3.]);
+        let ys = max(&shape, &xs);
+        assert_eq!(ys, [-1., 5., -2.]);
+        let mut dxs = Sum::default();
+        max_gradient(&shape, &xs, &ys, &[1., 2., 3.], &mut dxs);
+        max_gradient(&shape, &xs, &ys, &[1., 2., 3.], &mut dxs);
+        assert_eq!(dxs.take(), Some(vec![2., 4., 0., 6.]));
     }
 
     #[test]
     fn max_of_overlapping_windows_adds_their_gradients() {
-        let (mut ys, mut winners) = ([0.; 3], [0; 3]);
-        let shape = line(3, 1, 0, 5, false);
-        max(&shape, &[0., 1., 7., 3., 4.], &mut ys, &mut winners);
+        let (shape, xs) = (line(3, 1, 0, 5, false), [0., 1., 7., 3., 4.]);
+        let ys = max(&shape, &xs);
         assert_eq!(ys, [7.; 3]);
-        let mut dxs = [0.; 5];
-        max_gradient(&shape, &winners, &[1., 2., 3.], &mut dxs);
-        assert_eq!(dxs, [0., 0., 6., 0., 0.]);
+        let mut dxs = Sum::default();
+        max_gradient(&shape, &xs, &ys, &[1., 2., 3.], &mut dxs);
+        assert_eq!(dxs.take(), Some(vec![0., 0., 6., 0., 0.]));
     }
 
     #[test]
     fn average_by_hand() {
-        let mut ys = [0.; 3];
         let shape = line(2, 2, 1, 4, false);
-        average(&shape, true, &[2., 4., 6., 8.], &mut ys);
-        assert_eq!(ys, [1., 5., 4.]);
-        average(&shape, false, &[2., 4., 6., 8.], &mut ys);
-        assert_eq!(ys, [2., 5., 8.]);
-        let mut dxs = [0.; 4];
+        assert_eq!(average(&shape, true, &[2., 4., 6., 8.]), [1., 5., 4.]);
+        assert_eq!(average(&shape, false, &[2., 4., 6., 8.]), [2., 5., 8.]);
+        let mut dxs = Sum::default();
         average_gradient(&shape, true, &[1., 2., 3.], &mut dxs);
-        assert_eq!(dxs, [0.5, 1., 1., 1.5]);
+        assert_eq!(dxs.take(), Some(vec![0.5, 1., 1., 1.5]));
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! Windows that slide over time and space.
 
 /// A window that slides over `[t, h, w]`: of a convolution or a pooling.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Window {
     /// Size.
     pub kernel: [usize; 3],
@@ -48,31 +48,10 @@ impl Window {
         Some(output)
     }
 
-    /// Whether every place of the window is one cell of the input.
-    pub(crate) fn is_pointwise(&self) -> bool {
-        self.kernel == [1; 3]
-            && self.stride == [1; 3]
-            && self.before == [0; 3]
-            && self.after == [0; 3]
-    }
-
     /// Number of cells in the window.
     pub fn taps(&self) -> usize {
         self.kernel.iter().product()
     }
-}
-
-/// The outputs `lo..hi` along one axis for which tap `tap` falls on the input: `out * stride + tap - before` in `0..input`.
-pub(crate) fn valid(
-    tap: usize,
-    stride: usize,
-    before: usize,
-    input: usize,
-    output: usize,
-) -> (usize, usize) {
-    let lo = before.saturating_sub(tap).div_ceil(stride);
-    let hi = (input + before).saturating_sub(tap).div_ceil(stride).min(output);
-    (lo.min(hi), hi)
 }
 
 #[cfg(test)]
@@ -107,26 +86,5 @@ mod tests {
     fn output_refuses_what_does_not_fit() {
         assert_eq!(axis(3, 1, 0, 0).output([2, 9, 9]), None);
         assert_eq!(axis(3, 0, 0, 0).output([9; 3]), None);
-    }
-
-    #[test]
-    fn valid_is_what_a_loop_finds() {
-        for (kernel, stride, before, input) in
-            [(3, 1, 1, 5), (2, 3, 0, 8), (7, 2, 3, 6), (5, 4, 2, 3), (3, 2, 2, 1)]
-        {
-            let Some([output, ..]) = axis(kernel, stride, before, kernel).output([input; 3]) else {
-                continue;
-            };
-            for tap in 0..kernel {
-                let inside = |o: usize| (before..before + input).contains(&(o * stride + tap));
-                let want: Vec<usize> = (0..output).filter(|&o| inside(o)).collect();
-                let (lo, hi) = valid(tap, stride, before, input, output);
-                assert_eq!(
-                    (lo..hi).collect::<Vec<_>>(),
-                    want,
-                    "{kernel} {stride} {before} {input} tap {tap}"
-                );
-            }
-        }
     }
 }

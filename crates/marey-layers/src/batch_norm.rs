@@ -2,8 +2,10 @@
 
 use candle::{ModuleT, Result, Tensor, Var, bail};
 use candle_nn::{VarBuilder, init};
-use marey_kernels::norm;
+use marey_kernels::Epilogue;
+use marey_kernels::norm::{self, Done};
 
+use crate::tape::{self, Input, with_cells};
 use crate::{ops, trace};
 
 /// Settings of a [`BatchNorm`].
@@ -46,49 +48,108 @@ impl BatchNorm {
         Ok(Self { weight, bias, running_mean, running_var, config })
     }
 
-    /// Normalises by the running statistics.
-    fn eval(&self, xs: &Tensor) -> Result<Tensor> {
+    /// Scale and shift by the running statistics: `ys = xs * scale + shift`.
+    pub(crate) fn folded(&self) -> Result<(Vec<f32>, Vec<f32>)> {
+        let [weight, bias, mean, variance] =
+            [&self.weight, &self.bias, &*self.running_mean, &*self.running_var].map(ops::numbers);
+        let (weight, bias, mean, variance) = (weight?, bias?, mean?, variance?);
+        let fold = |i: usize| {
+            let scale = f64::from(weight[i]) * self.inverse(variance[i]);
+            (scale as f32, (f64::from(bias[i]) - f64::from(mean[i]) * scale) as f32)
+        };
+        Ok((0..weight.len()).map(fold).unzip())
+    }
+
+    /// One over the deviation.
+    fn inverse(&self, variance: f32) -> f64 {
+        1. / (f64::from(variance) + self.config.eps).sqrt()
+    }
+
+    /// The norm, `+ residual` and a ReLU if asked for: by the kernels, on the graph where there is one.
+    pub(crate) fn recorded(
+        &self,
+        xs: &Tensor,
+        residual: Option<&Tensor>,
+        relu: bool,
+        train: bool,
+    ) -> Result<Tensor> {
+        let (unadded, added, xs) = (xs, residual, Input::of(xs)?);
+        let residual = residual.map(Input::of).transpose()?;
+        if let (Some(added), true) = (added, residual.as_ref().is_some_and(|r| r.same(&xs))) {
+            // One tensor twice: its two gradients are added up one after the other.
+            let ys = crate::add(added, &self.recorded(unadded, None, false, train)?)?;
+            return if relu { crate::relu(&ys) } else { Ok(ys) };
+        }
+        let dims = xs.dims().to_vec();
+        let c = self.weight.elem_count();
+        let count = dims.iter().product::<usize>() / c.max(1);
+        let weight = ops::numbers(&self.weight)?;
+        let (mean, inverse, scale, shift) = if train {
+            let (mean, variance) = xs.with(|xs| norm::statistics(xs, c))?;
+            let tensor = |values: &[f32]| Tensor::new(values, self.weight.device());
+            self.update(&tensor(&mean)?, &tensor(&variance)?, count)?;
+            let inverse: Vec<f32> = variance.iter().map(|v| self.inverse(*v) as f32).collect();
+            let scale: Vec<f32> = weight.iter().zip(&inverse).map(|(w, i)| w * i).collect();
+            let moved = ops::numbers(&self.bias)?.into_iter().zip(&scale).zip(&mean);
+            let shift = moved.map(|((shift, scale), mean)| shift - mean * scale).collect();
+            (mean, inverse, scale, shift)
+        } else {
+            let (scale, shift) = self.folded()?;
+            let variance = ops::numbers(&self.running_var)?;
+            let inverse = variance.iter().map(|v| self.inverse(*v) as f32).collect();
+            (ops::numbers(&self.running_mean)?, inverse, scale, shift)
+        };
+        let epilogue = Epilogue { scale: Some(&scale), shift: Some(&shift), residual: None, relu };
+        let ys = xs.with(|xs| match &residual {
+            None => Ok(norm::finish(xs, c, &epilogue)),
+            Some(residual) => residual.with(|residual| {
+                norm::finish(xs, c, &Epilogue { residual: Some(residual), ..epilogue })
+            }),
+        })??;
+        let inputs: Vec<&Input> = [&xs].into_iter().chain(&residual).collect();
+        let (input, added) = (xs.clone(), residual.clone());
+        let tracked = [self.weight.track_op(), self.bias.track_op()];
+        let device = self.weight.device().clone();
+        let backward = move |ys: &Tensor, dys: Vec<f32>| {
+            input.with(|xs| {
+                with_cells(ys, |ys| {
+                    let (mean, inverse, scale) = (&mean[..], &inverse[..], &weight[..]);
+                    let gate = relu.then_some(ys);
+                    let done = Done { xs, gate, mean, inverse, scale };
+                    let (dscale, dshift) = norm::parameter_gradients(&done, &dys);
+                    let of_batch = train.then_some((&dscale[..], &dshift[..]));
+                    let mut dxs = input.gradient();
+                    let mut added = added.as_ref().and_then(Input::gradient);
+                    let (dxs, added) = (dxs.as_deref_mut(), added.as_deref_mut());
+                    norm::input_gradient(&done, &dys, of_batch, dxs, added);
+                    let tensor = |values| Tensor::from_vec(values, c, &device);
+                    Ok([
+                        tracked[0].then(|| tensor(dscale)).transpose()?,
+                        tracked[1].then(|| tensor(dshift)).transpose()?,
+                    ])
+                })
+            })??
+        };
+        tape::output(ys, dims, &inputs, &[&self.weight, &self.bias], Box::new(backward))
+    }
+
+    /// Composed of candle's operations: by the running statistics.
+    fn composed_eval(&self, xs: &Tensor) -> Result<Tensor> {
         let deviation = (self.running_var.as_detached_tensor() + self.config.eps)?.sqrt()?;
         let scale = (&self.weight / deviation)?;
         let shift = (&self.bias - (self.running_mean.as_detached_tensor() * &scale)?)?;
-        if ops::takes(xs) {
-            return xs.contiguous()?.apply_op3(
-                &scale.contiguous()?,
-                &shift.contiguous()?,
-                ops::affine::Affine,
-            );
-        }
         let over = channels_over(xs);
         xs.broadcast_mul(&scale.reshape(over.as_slice())?)?
             .broadcast_add(&shift.reshape(over.as_slice())?)
     }
 
-    /// Normalises by the batch's statistics, and moves the running ones towards them.
-    fn train(&self, xs: &Tensor) -> Result<Tensor> {
-        let dims @ [n, c, p] = ops::planes(xs)?;
-        if n * p < 2 {
-            bail!(
-                "batch norm: one value a channel has no variance to train with, got {:?}",
-                xs.dims()
-            )
-        }
-        if ops::takes(xs) {
-            let (mean, variance) = ops::with_cells(xs, |xs| norm::statistics(xs, dims))?;
-            let tensor = |values: &[f32]| Tensor::new(values, xs.device());
-            self.update(&tensor(&mean)?, &tensor(&variance)?, n * p)?;
-            let inverse =
-                variance.iter().map(|v| (1. / (f64::from(*v) + self.config.eps).sqrt()) as f32);
-            let normalise = ops::batch_norm::Normalise { mean, inverse: inverse.collect() };
-            return xs.contiguous()?.apply_op3(
-                &self.weight.contiguous()?,
-                &self.bias.contiguous()?,
-                normalise,
-            );
-        }
-        let rows = xs.transpose(0, 1)?.contiguous()?.reshape((c, n * p))?;
+    /// The same by the batch's statistics, and moves the running ones towards them.
+    fn composed_train(&self, xs: &Tensor) -> Result<Tensor> {
+        let (c, count) = (xs.dim(1)?, xs.elem_count() / xs.dim(1)?.max(1));
+        let rows = xs.transpose(0, 1)?.contiguous()?.reshape((c, count))?;
         let mean = rows.mean(1)?;
         let variance = rows.broadcast_sub(&mean.unsqueeze(1)?)?.sqr()?.mean(1)?;
-        self.update(&mean.detach(), &variance.detach(), n * p)?;
+        self.update(&mean.detach(), &variance.detach(), count)?;
         let over = channels_over(xs);
         let scale = (&self.weight / (variance + self.config.eps)?.sqrt()?)?;
         let centred = xs.broadcast_sub(&mean.reshape(over.as_slice())?)?;
@@ -115,10 +176,16 @@ impl ModuleT for BatchNorm {
         if got.len() < 2 || got[1] != c {
             bail!("batch norm: expected [N, {c}, ..], got {got:?}")
         }
-        match () {
-            () if trace::recording() => Ok(xs.clone()),
-            () if train => self.train(xs),
-            () => self.eval(xs),
+        if trace::recording() {
+            return Ok(xs.clone());
+        }
+        if train && xs.elem_count() / c < 2 {
+            bail!("batch norm: one value a channel has no variance to train with, got {got:?}")
+        }
+        match (ops::takes(xs), train) {
+            (true, _) => self.recorded(xs, None, false, train),
+            (false, true) => self.composed_train(xs),
+            (false, false) => self.composed_eval(xs),
         }
     }
 }

@@ -1,12 +1,18 @@
 //! 3D convolution over `[N, C, T, H, W]`.
 
+use std::sync::Arc;
+
 use candle::{Module, Result, Tensor, bail};
 use candle_nn::{VarBuilder, init};
-use marey_kernels::ConvShape;
+use marey_kernels::conv::{self, plan, plan_fresh};
+use marey_kernels::{ConvShape, Epilogue, Filter, elementwise};
 
+use crate::precision::precision;
+use crate::tape::{self, Input, with_cells};
 use crate::{Padding, ops, trace};
 
 mod composed;
+mod filters;
 
 /// Stride, padding and groups of a [`Conv3d`], in the order `[t, h, w]`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,12 +37,13 @@ pub struct Conv3d {
     weight: Tensor,
     bias: Option<Tensor>,
     config: Conv3dConfig,
+    filters: filters::Filters,
 }
 
 impl Conv3d {
     /// Wraps a weight `[C_out, C_in / groups, kT, kH, kW]` and a bias `[C_out]`.
     pub fn new(weight: Tensor, bias: Option<Tensor>, config: Conv3dConfig) -> Self {
-        Self { weight, bias, config }
+        Self { weight, bias, config, filters: filters::Filters::default() }
     }
 
     /// `[C_out, C_in / groups, kT, kH, kW]`.
@@ -44,8 +51,13 @@ impl Conv3d {
         &self.weight
     }
 
+    /// `[C_out]`.
+    pub fn bias(&self) -> Option<&Tensor> {
+        self.bias.as_ref()
+    }
+
     /// The sizes of a pass over `xs`, refused where they do not go together.
-    fn shape(&self, xs: &Tensor) -> Result<ConvShape> {
+    pub(crate) fn shape(&self, xs: &Tensor) -> Result<ConvShape> {
         let [n, c_in, t, h, w] = *xs.dims() else {
             bail!("conv3d: expected clips [N, C, T, H, W], got {:?}", xs.dims())
         };
@@ -67,25 +79,77 @@ impl Conv3d {
         }
         Ok(shape)
     }
+
+    /// Where only shapes count: the shape, and what it costs.
+    pub(crate) fn traced(&self, xs: &Tensor) -> Result<Tensor> {
+        let shape = self.shape(xs)?;
+        trace::count(shape.multiply_adds().unwrap_or_default());
+        let [t, h, w] = shape.output().unwrap_or_default();
+        trace::zeros((shape.n, shape.c_out, t, h, w), xs.device())
+    }
+
+    /// The weights, laid out for the algorithm of `shape`.
+    pub(crate) fn filter(&self, shape: &ConvShape) -> Result<Arc<Filter>> {
+        self.filters.of(shape, plan(shape, precision()), &self.weight.contiguous()?)
+    }
+
+    /// `conv(xs) + bias`, and its ReLU if `relu`: by the kernels, on the graph where there is one.
+    pub(crate) fn recorded(&self, xs: &Tensor, relu: bool) -> Result<Tensor> {
+        let shape = self.shape(xs)?;
+        let xs = Input::of(xs)?;
+        let filter = if self.weight.track_op() {
+            // The next step has others.
+            let algorithm = plan_fresh(&shape, precision());
+            let weight = self.weight.detach().contiguous()?;
+            Arc::new(with_cells(&weight, |ws| Filter::new(&shape, algorithm, ws))?)
+        } else {
+            self.filter(&shape)?
+        };
+        let bias = self.bias.as_ref().map(ops::numbers).transpose()?;
+        let epilogue = Epilogue { shift: bias.as_deref(), relu, ..Default::default() };
+        let ys = xs.with(|xs| filter.forward(&shape, xs, &epilogue))?;
+        let [t, h, w] = shape.output().unwrap_or_default();
+        let dims = (shape.n, t, h, w, shape.c_out);
+        let parameters: Vec<&Tensor> = [&self.weight].into_iter().chain(&self.bias).collect();
+        let (input, precision) = (xs.clone(), precision());
+        let (weight, bias) = (self.weight.clone(), self.bias.clone());
+        let backward = move |ys: &Tensor, mut dys: Vec<f32>| {
+            if relu {
+                with_cells(ys, |ys| elementwise::relu_gradient(ys, &mut dys))?;
+            }
+            let of_weight = || -> Result<Tensor> {
+                let mut dws = vec![0.; shape.weight_len()];
+                input.with(|xs| conv::weight_gradient(&shape, precision, xs, &dys, &mut dws))?;
+                Tensor::from_vec(dws, weight.shape(), weight.device())
+            };
+            let of_bias = |bias: &Tensor| {
+                let mut dbias = vec![0.; shape.c_out];
+                conv::bias_gradient(&dys, &mut dbias);
+                Tensor::from_vec(dbias, bias.shape(), bias.device())
+            };
+            let dbias = bias.as_ref().filter(|bias| bias.track_op()).map(of_bias).transpose()?;
+            let dweight = weight.track_op().then(of_weight).transpose()?;
+            if let Some(mut dxs) = input.gradient() {
+                with_cells(&weight.contiguous()?, |ws| {
+                    conv::input_gradient(&shape, precision, &dys, ws, &mut dxs);
+                })?;
+            }
+            Ok([dweight, dbias])
+        };
+        tape::output(ys, dims, &[&xs], &parameters, Box::new(backward))
+    }
 }
 
 impl Module for Conv3d {
     /// `[N, C_in, T, H, W]` to `[N, C_out, T', H', W']`.
     fn forward(&self, xs: &Tensor) -> Result<Tensor> {
-        let shape = self.shape(xs)?;
         if trace::recording() {
-            trace::count(shape.multiply_adds().unwrap_or_default());
-            let [t, h, w] = shape.output().unwrap_or_default();
-            return trace::zeros((shape.n, shape.c_out, t, h, w), xs.device());
+            return self.traced(xs);
         }
         if !ops::takes(xs) {
-            return composed::conv3d(&shape, xs, &self.weight, self.bias.as_ref());
+            return composed::conv3d(&self.shape(xs)?, xs, &self.weight, self.bias.as_ref());
         }
-        let (xs, weight) = (xs.contiguous()?, self.weight.contiguous()?);
-        match &self.bias {
-            None => xs.apply_op2(&weight, ops::conv::Conv(shape)),
-            Some(bias) => xs.apply_op3(&weight, &bias.contiguous()?, ops::conv::Conv(shape)),
-        }
+        self.recorded(xs, false)
     }
 }
 

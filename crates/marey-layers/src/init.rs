@@ -17,6 +17,30 @@ struct Seeded {
     seed: u64,
 }
 
+struct Drawn {
+    seed: u64,
+}
+
+/// A `VarBuilder` of weights as [`seeded`] draws them, but as plain tensors, which no optimiser changes: for a network that
+/// is only evaluated.
+pub fn drawn(seed: u64, dtype: DType, device: &Device) -> VarBuilder<'static> {
+    VarBuilder::from_backend(Box::new(Drawn { seed }), dtype, device.clone())
+}
+
+impl SimpleBackend for Drawn {
+    fn get(&self, s: Shape, name: &str, init: Init, dtype: DType, dev: &Device) -> Result<Tensor> {
+        Tensor::from_vec(draw(&s, name, init, self.seed), s, dev)?.to_dtype(dtype)
+    }
+
+    fn get_unchecked(&self, name: &str, _: DType, _: &Device) -> Result<Tensor> {
+        candle::bail!("`{name}`: a weight that is drawn needs a shape")
+    }
+
+    fn contains_tensor(&self, _: &str) -> bool {
+        true
+    }
+}
+
 /// A `VarBuilder` that adds variables to `vars`, drawn from `seed`. Variables that `vars` has already keep their value.
 pub fn seeded(vars: &VarMap, seed: u64, dtype: DType, device: &Device) -> VarBuilder<'static> {
     let backend = Seeded { vars: vars.clone(), seed };
@@ -87,6 +111,9 @@ mod tests {
         let vb = seeded(&VarMap::new(), 1, DType::F32, &Device::Cpu);
         let alone = vb.get_with_hints((32, 16, 3, 3, 3), "a", DEFAULT_KAIMING_NORMAL)?;
         assert_eq!(weight(1, "a")?, alone.flatten_all()?.to_vec1::<f32>()?);
+        let plain = drawn(1, DType::F32, &Device::Cpu);
+        let plain = plain.get_with_hints((32, 16, 3, 3, 3), "a", DEFAULT_KAIMING_NORMAL)?;
+        assert_eq!(weight(1, "a")?, plain.flatten_all()?.to_vec1::<f32>()?);
         assert!(weight(1, "a")? != weight(2, "a")? && weight(1, "a")? != weight(1, "b")?);
         Ok(())
     }

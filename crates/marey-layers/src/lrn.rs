@@ -1,8 +1,9 @@
 //! Local response normalisation across channels (Krizhevsky et al. 2012, section 3.3).
 
 use candle::{Module, Result, Tensor, bail};
-use marey_kernels::LrnShape;
+use marey_kernels::{LrnShape, lrn};
 
+use crate::tape::{self, Input};
 use crate::{ops, trace};
 
 /// `y = x / (k + alpha / size * sum x^2)^beta`, the sum over `size` neighbouring channels.
@@ -27,14 +28,17 @@ impl Module for LocalResponseNorm {
         if size == 0 {
             bail!("lrn: a sum over no channel")
         }
-        let dims @ [n, c, p] = ops::planes(xs)?;
+        let [n, c, rest @ ..] = xs.dims() else {
+            bail!("lrn: expected [N, C, ..], got {:?}", xs.dims())
+        };
+        let (n, c, p) = (*n, *c, rest.iter().product::<usize>());
         if trace::recording() {
             return Ok(xs.clone());
         }
         if ops::takes(xs) {
             let shape =
-                LrnShape { dims, size, alpha: alpha as f32, beta: beta as f32, k: k as f32 };
-            return xs.contiguous()?.apply_op1(ops::lrn::Lrn(shape));
+                LrnShape { channels: c, size, alpha: alpha as f32, beta: beta as f32, k: k as f32 };
+            return recorded(shape, xs);
         }
         let squares = xs.reshape((n, c, p))?.sqr()?.pad_with_zeros(1, size / 2, (size - 1) / 2)?;
         let mut sum = squares.narrow(1, 0, c)?;
@@ -44,4 +48,24 @@ impl Module for LocalResponseNorm {
         let divisor = ((sum * (alpha / size as f64))? + k)?.powf(beta)?;
         xs / divisor.reshape(xs.shape())?
     }
+}
+
+/// By the kernel, on the graph where there is one.
+fn recorded(shape: LrnShape, xs: &Tensor) -> Result<Tensor> {
+    let xs = Input::of(xs)?;
+    let dims = xs.dims().to_vec();
+    let mut ys = vec![0.; dims.iter().product()];
+    xs.with(|xs| lrn::forward(&shape, xs, &mut ys))?;
+    let input = xs.clone();
+    let backward = move |_: &Tensor, dys: Vec<f32>| {
+        input.with(|xs| {
+            if let Some(mut sum) = input.gradient() {
+                let mut dxs = vec![0.; xs.len()];
+                lrn::gradient(&shape, xs, &dys, &mut dxs);
+                sum.add(&dxs);
+            }
+        })?;
+        Ok([None, None])
+    };
+    tape::output(ys, dims, &[&xs], &[], Box::new(backward))
 }

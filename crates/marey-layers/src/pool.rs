@@ -1,12 +1,10 @@
 //! Pooling over `[N, C, T, H, W]` and `[N, C, H, W]`.
 
-use std::sync::OnceLock;
-
 use candle::{Module, Result, Tensor, bail};
-use marey_kernels::PoolShape;
+use marey_kernels::{PoolShape, norm, pool};
 
-use crate::ops::{self, pool::Pool, pool::Reduction};
-use crate::{Padding, trace};
+use crate::tape::{self, Input, with_cells};
+use crate::{Padding, ops, trace};
 
 mod composed;
 
@@ -36,7 +34,7 @@ impl Pool3dConfig {
             bail!("{layer}: expected clips [N, C, T, H, W], got {:?}", xs.dims())
         };
         let window = self.padding.window(self.kernel, self.stride, [t, h, w]);
-        let shape = PoolShape { planes: n * c, input: [t, h, w], window, ceil: self.ceil };
+        let shape = PoolShape { n, channels: c, input: [t, h, w], window, ceil: self.ceil };
         if shape.output().is_none() {
             bail!("{layer}: {self:?} does not fit {t}x{h}x{w}, or would see padding alone")
         }
@@ -46,18 +44,52 @@ impl Pool3dConfig {
     fn forward(&self, layer: &str, xs: &Tensor, reduction: Reduction) -> Result<Tensor> {
         let shape = self.shape(layer, xs)?;
         if trace::recording() {
-            let (n, c, ..) = xs.dims5()?;
             let [t, h, w] = shape.output().unwrap_or_default();
-            return trace::zeros((n, c, t, h, w), xs.device());
+            return trace::zeros((shape.n, shape.channels, t, h, w), xs.device());
         }
         if ops::takes(xs) {
-            return xs.contiguous()?.apply_op1(Pool { shape, reduction });
+            return recorded(shape, reduction, xs);
         }
         match reduction {
-            Reduction::Max(_) => composed::max(&shape, xs),
+            Reduction::Max => composed::max(&shape, xs),
             Reduction::Average { count_padding } => composed::average(&shape, count_padding, xs),
         }
     }
+}
+
+/// What is made of the cells under a window.
+#[derive(Clone, Copy)]
+enum Reduction {
+    Max,
+    /// The mean, padding counted or not.
+    Average {
+        count_padding: bool,
+    },
+}
+
+/// By the kernels, on the graph where there is one.
+fn recorded(shape: PoolShape, reduction: Reduction, xs: &Tensor) -> Result<Tensor> {
+    let xs = Input::of(xs)?;
+    let [t, h, w] = shape.output().unwrap_or_default();
+    let dims = (shape.n, t, h, w, shape.channels);
+    let ys = xs.with(|xs| match reduction {
+        Reduction::Max => pool::max(&shape, xs),
+        Reduction::Average { count_padding } => pool::average(&shape, count_padding, xs),
+    })?;
+    let input = xs.clone();
+    let backward = move |ys: &Tensor, dys: Vec<f32>| {
+        let Some(mut dxs) = input.gradient() else { return Ok([None, None]) };
+        match reduction {
+            Reduction::Max => input.with(|xs| {
+                with_cells(ys, |ys| pool::max_gradient(&shape, xs, ys, &dys, &mut dxs))
+            })??,
+            Reduction::Average { count_padding } => {
+                pool::average_gradient(&shape, count_padding, &dys, &mut dxs);
+            }
+        }
+        Ok([None, None])
+    };
+    tape::output(ys, dims, &[&xs], &[], Box::new(backward))
 }
 
 /// Max pooling.
@@ -70,7 +102,7 @@ pub struct MaxPool3d(pub Pool3dConfig);
 impl Module for MaxPool3d {
     /// `[N, C, T, H, W]` to `[N, C, T', H', W']`.
     fn forward(&self, xs: &Tensor) -> Result<Tensor> {
-        self.0.forward("max_pool3d", xs, Reduction::Max(OnceLock::new()))
+        self.0.forward("max_pool3d", xs, Reduction::Max)
     }
 }
 
@@ -104,8 +136,30 @@ fn in_one_frame(xs: &Tensor, pool: &impl Module) -> Result<Tensor> {
 
 /// The mean over all but the first two axes: `[N, C, ..]` to `[N, C]`.
 pub fn global_avg_pool(xs: &Tensor) -> Result<Tensor> {
-    let flat = flat(xs)?;
-    flat.sum(2)? / flat.dim(2)? as f64
+    if trace::recording() || !ops::takes(xs) || xs.rank() < 3 || xs.elem_count() == 0 {
+        let flat = flat(xs)?;
+        return flat.sum(2)? / flat.dim(2)? as f64;
+    }
+    let (n, c) = (xs.dim(0)?, xs.dim(1)?);
+    let xs = Input::of(xs)?;
+    let len = xs.dims().iter().product::<usize>() / n;
+    let places = (len / c) as f64;
+    let mut ys = Vec::with_capacity(n * c);
+    xs.with(|xs| {
+        for clip in xs.chunks(len) {
+            ys.extend(norm::sums(clip, c).into_iter().map(|sum| (sum / places) as f32));
+        }
+    })?;
+    let input = xs.clone();
+    let backward = move |_: &Tensor, dys: Vec<f32>| {
+        if let Some(mut sum) = input.gradient() {
+            let shares: Vec<f32> = dys.iter().map(|dy| dy / places as f32).collect();
+            let clips = shares.chunks(c).flat_map(|clip| std::iter::repeat_n(clip, len / c));
+            sum.add(&clips.flatten().copied().collect::<Vec<f32>>());
+        }
+        Ok([None, None])
+    };
+    tape::output(ys, (n, c), &[&xs], &[], Box::new(backward))
 }
 
 /// The maximum over all but the first two axes: `[N, C, ..]` to `[N, C]`.

@@ -1,14 +1,30 @@
 //! ReLU.
 
 use candle::{Result, Tensor};
+use marey_kernels::elementwise;
 
+use crate::tape::{self, Input, with_cells};
 use crate::{ops, trace};
 
 /// `max(xs, 0)`, of any shape.
 pub fn relu(xs: &Tensor) -> Result<Tensor> {
-    match () {
-        () if trace::recording() => Ok(xs.clone()),
-        () if ops::takes(xs) => xs.contiguous()?.apply_op1(ops::relu::Relu),
-        () => xs.relu(),
+    if trace::recording() {
+        return Ok(xs.clone());
     }
+    if !ops::takes(xs) || xs.rank() < 2 {
+        return xs.relu();
+    }
+    let xs = Input::of(xs)?;
+    let dims = xs.dims().to_vec();
+    let mut ys = vec![0.; dims.iter().product()];
+    xs.with(|xs| elementwise::relu(xs, &mut ys))?;
+    let input = xs.clone();
+    let backward = move |ys: &Tensor, mut dys: Vec<f32>| {
+        with_cells(ys, |ys| elementwise::relu_gradient(ys, &mut dys))?;
+        if let Some(mut dxs) = input.gradient() {
+            dxs.add(&dys);
+        }
+        Ok([None, None])
+    };
+    tape::output(ys, dims, &[&xs], &[], Box::new(backward))
 }

@@ -159,7 +159,7 @@ impl Run<'_> {
         check_batch(step, xs, labels)?;
         let objective = self.config.objective;
         let (loss, free) = objective.loss(self.network, xs, labels)?;
-        let grads = loss.backward()?;
+        let grads = marey_layers::backward(&loss)?;
         let loss = loss.to_dtype(DType::F32)?.to_scalar::<f32>()?;
         let accuracy = match free {
             Some(accuracy) => Some(accuracy),

@@ -1,128 +1,190 @@
-//! Depthwise convolution, computed directly: line by line, one multiply-add for each tap.
+//! Depthwise convolution, computed directly: one multiply-add for each tap, a vector of channels at a time.
+//!
+//! Every cell is read from memory once and from the cache for each tap: the time is that of memory.
 
 use rayon::prelude::*;
 
-use crate::conv::ConvShape;
-use crate::elementwise::dot;
-use crate::window::valid;
+use crate::conv::direct::Target;
+use crate::conv::walk::Walk;
+use crate::conv::weights::Weights;
+use crate::scratch::{Aligned, Scratch};
+use crate::simd::{Isa, Kernel, Vector};
+use crate::tile::Epilogue;
 
-/// Calls `each` for every tap of every line of the output that falls on the input:
-/// the tap, the places `lo..hi` of the output's line, and the first cell of the input, both within one channel.
-fn lines(
-    shape: &ConvShape,
-    output: [usize; 3],
-    mut each: impl FnMut(usize, (usize, usize), usize),
+/// Places done at a time along a line: their sums stay in registers. Frames of video networks are often multiples of 7.
+const PLACES: usize = 7;
+
+/// Weights `[tap, channel]`, taps in the order of the walk's offsets.
+pub(super) fn pack(walk: &Walk, weights: Weights, tap: impl Fn([usize; 3]) -> usize) -> Aligned {
+    let [_, b, e] = [0, 1, 2].map(|axis| walk.offsets[axis].len());
+    let mut cells = Aligned::zeros(walk.taps() * walk.channels);
+    for (at, cells) in cells.chunks_exact_mut(walk.channels).enumerate() {
+        let tap = tap([at / (b * e), at / e % b, at % e]);
+        for (channel, cell) in cells.iter_mut().enumerate() {
+            *cell = weights.at(channel, 0, 0, tap);
+        }
+    }
+    cells
+}
+
+/// The places of `walk`, channel by channel.
+pub(super) fn run(
+    isa: Isa,
+    walk: &Walk,
+    weights: &[f32],
+    xs: &[f32],
+    epilogue: &Epilogue,
+    target: Target,
 ) {
-    let [kt, kh, kw] = shape.window.kernel;
-    let [st, sh, sw] = shape.window.stride;
-    let [bt, bh, bw] = shape.window.before;
-    let [it, ih, iw] = shape.input;
-    for t in 0..output[0] {
-        for h in 0..output[1] {
-            let start = (t * output[1] + h) * output[2];
-            for a in (0..kt).filter(|a| (bt..bt + it).contains(&(t * st + a))) {
-                for b in (0..kh).filter(|b| (bh..bh + ih).contains(&(h * sh + b))) {
-                    let line = ((t * st + a - bt) * ih + h * sh + b - bh) * iw;
-                    for e in 0..kw {
-                        let (lo, hi) = valid(e, sw, bw, iw, output[2]);
-                        if lo < hi {
-                            each(
-                                (a * kh + b) * kw + e,
-                                (start + lo, start + hi),
-                                line + lo * sw + e - bw,
-                            );
-                        }
-                    }
+    let lines = walk.n * walk.places[0] * walk.places[1];
+    let zeros = Scratch::zeros(walk.channels);
+    (0..lines).into_par_iter().with_max_len(lines.div_ceil(64).max(1)).for_each(|line| {
+        isa.run(Line { walk, weights, xs, zeros: &zeros, epilogue, target, line });
+    });
+}
+
+/// One line of places.
+struct Line<'a> {
+    walk: &'a Walk,
+    weights: &'a [f32],
+    xs: &'a [f32],
+    /// What is seen outside the source.
+    zeros: &'a [f32],
+    epilogue: &'a Epilogue<'a>,
+    target: Target<'a>,
+    line: usize,
+}
+
+impl Kernel for Line<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    unsafe fn run<V: Vector>(self) {
+        let walk = self.walk;
+        let (clip, [t, h, _]) = walk.place(self.line * walk.places[2]);
+        let (high, wide) = (walk.offsets[1].len(), walk.offsets[2].len());
+        // The lines of the source that are seen, with the tap each begins with.
+        let mut seen = Vec::with_capacity(walk.taps());
+        for i in 0..walk.offsets[0].len() * high {
+            let lines = (walk.source_at(0, t, i / high), walk.source_at(1, h, i % high));
+            if let (Some(t), Some(h)) = lines {
+                let line = (clip * walk.source[0] + t) * walk.source[1] + h;
+                seen.push((line * walk.source[2] * walk.channels, i * wide));
+            }
+        }
+        for first in (0..walk.places[2]).step_by(PLACES) {
+            // SAFETY: as of the kernel.
+            unsafe {
+                if (walk.step[2], wide) == (1, 3) {
+                    self.places::<V, 3, { PLACES + 2 }>(first, &seen);
+                } else {
+                    self.strided::<V>(first, &seen);
                 }
             }
         }
     }
 }
 
-pub(super) fn forward(
-    shape: &ConvShape,
-    output: [usize; 3],
-    xs: &[f32],
-    ws: &[f32],
-    bias: Option<&[f32]>,
-    ys: &mut [f32],
-) {
-    let (places, step) = (output.iter().product(), shape.window.stride[2]);
-    ys.par_chunks_mut(places).enumerate().for_each(|(i, ys)| {
-        let (clip, filter) = (i / shape.c_out, i % shape.c_out);
-        let xs = channel(shape, xs, clip, filter);
-        let ws = &ws[filter * shape.window.taps()..][..shape.window.taps()];
-        ys.fill(bias.map_or(0., |bias| bias[filter]));
-        lines(shape, output, |tap, (lo, hi), first| {
-            let (ys, w) = (&mut ys[lo..hi], ws[tap]);
-            if step == 1 {
-                ys.iter_mut().zip(&xs[first..]).for_each(|(y, x)| *y += w * x);
-            } else {
-                ys.iter_mut().zip(xs[first..].iter().step_by(step)).for_each(|(y, x)| *y += w * x);
+impl Line<'_> {
+    /// The channels of the source's cell `at` of a line that begins at `start`, or zeros.
+    #[inline(always)]
+    fn cell(&self, start: usize, at: Option<usize>) -> *const f32 {
+        match at {
+            Some(at) => self.xs[start + at * self.walk.channels..].as_ptr(),
+            None => self.zeros.as_ptr(),
+        }
+    }
+
+    /// [`PLACES`] places of step 1 and `K` taps along the line: each of the `N = PLACES - 1 + K` cells is read once.
+    #[inline(always)]
+    unsafe fn places<V: Vector, const K: usize, const N: usize>(
+        &self,
+        first: usize,
+        seen: &[(usize, usize)],
+    ) {
+        let (walk, c) = (self.walk, self.walk.channels);
+        let mut cells = Vec::with_capacity(seen.len());
+        for (start, tap) in seen {
+            let mut line = [std::ptr::null(); N];
+            for (j, line) in line.iter_mut().enumerate() {
+                *line = self.cell(*start, walk.source_at(2, first + j, 0));
             }
-        });
-    });
-}
-
-pub(super) fn input_gradient(
-    shape: &ConvShape,
-    output: [usize; 3],
-    dys: &[f32],
-    ws: &[f32],
-    dxs: &mut [f32],
-) {
-    let (places, step, filters) =
-        (output.iter().product::<usize>(), shape.window.stride[2], shape.group_out());
-    dxs.par_chunks_mut(shape.cells_in()).enumerate().for_each(|(i, dxs)| {
-        let (clip, group) = (i / shape.c_in, i % shape.c_in);
-        dxs.fill(0.);
-        for filter in group * filters..(group + 1) * filters {
-            let dys = &dys[(clip * shape.c_out + filter) * places..][..places];
-            let ws = &ws[filter * shape.window.taps()..][..shape.window.taps()];
-            lines(shape, output, |tap, (lo, hi), first| {
-                let (dys, w) = (&dys[lo..hi], ws[tap]);
-                if step == 1 {
-                    dxs[first..].iter_mut().zip(dys).for_each(|(dx, dy)| *dx += w * dy);
-                } else {
-                    dxs[first..]
-                        .iter_mut()
-                        .step_by(step)
-                        .zip(dys)
-                        .for_each(|(dx, dy)| *dx += w * dy);
+            cells.push((line, *tap));
+        }
+        let mut channel = 0;
+        while channel < c {
+            let len = c - channel;
+            // SAFETY: pointers lead to a cell's channels or to as many zeros.
+            unsafe {
+                let mut sums = [V::zero(); PLACES];
+                for (line, tap) in &cells {
+                    let mut ws = [V::zero(); K];
+                    for (e, w) in ws.iter_mut().enumerate() {
+                        *w = V::load_upto(self.weights.as_ptr().add((tap + e) * c + channel), len);
+                    }
+                    for (j, cell) in line.iter().enumerate() {
+                        let x = V::load_upto(cell.add(channel), len);
+                        for (e, w) in ws.iter().enumerate() {
+                            if let Some(sum) = j.checked_sub(e).and_then(|i| sums.get_mut(i)) {
+                                *sum = x.mul_add(*w, *sum);
+                            }
+                        }
+                    }
                 }
-            });
+                self.finish(first, channel, sums);
+            }
+            channel += V::LANES;
         }
-    });
-}
+    }
 
-pub(super) fn weight_gradient(
-    shape: &ConvShape,
-    output: [usize; 3],
-    xs: &[f32],
-    dys: &[f32],
-    dws: &mut [f32],
-) {
-    let (places, step) = (output.iter().product::<usize>(), shape.window.stride[2]);
-    dws.par_chunks_mut(shape.window.taps()).enumerate().for_each(|(filter, dws)| {
-        let mut sums = vec![0f64; dws.len()];
-        for clip in 0..shape.n {
-            let xs = channel(shape, xs, clip, filter);
-            let dys = &dys[(clip * shape.c_out + filter) * places..][..places];
-            lines(shape, output, |tap, (lo, hi), first| {
-                let dys = &dys[lo..hi];
-                sums[tap] += f64::from(if step == 1 {
-                    dot(dys, &xs[first..first + dys.len()])
-                } else {
-                    dys.iter().zip(xs[first..].iter().step_by(step)).map(|(dy, x)| dy * x).sum()
-                });
-            });
+    /// [`PLACES`] places of any step and any number of taps.
+    #[inline(always)]
+    unsafe fn strided<V: Vector>(&self, first: usize, seen: &[(usize, usize)]) {
+        let (walk, c) = (self.walk, self.walk.channels);
+        let wide = walk.offsets[2].len();
+        let mut cells = Vec::with_capacity(seen.len() * wide);
+        for (start, tap) in seen {
+            for e in 0..wide {
+                let mut line = [std::ptr::null(); PLACES];
+                for (place, line) in line.iter_mut().enumerate() {
+                    *line = self.cell(*start, walk.source_at(2, first + place, e));
+                }
+                cells.push((line, tap + e));
+            }
         }
-        dws.iter_mut().zip(sums).for_each(|(dw, sum)| *dw = sum as f32);
-    });
-}
+        let mut channel = 0;
+        while channel < c {
+            let len = c - channel;
+            // SAFETY: pointers lead to a cell's channels or to as many zeros.
+            unsafe {
+                let mut sums = [V::zero(); PLACES];
+                for (line, tap) in &cells {
+                    let w = V::load_upto(self.weights.as_ptr().add(tap * c + channel), len);
+                    for (cell, sum) in line.iter().zip(&mut sums) {
+                        *sum = V::load_upto(cell.add(channel), len).mul_add(w, *sum);
+                    }
+                }
+                self.finish(first, channel, sums);
+            }
+            channel += V::LANES;
+        }
+    }
 
-/// The channel that `filter` looks at.
-fn channel<'a>(shape: &ConvShape, xs: &'a [f32], clip: usize, filter: usize) -> &'a [f32] {
-    let cells = shape.cells_in();
-    &xs[(clip * shape.c_in + filter / shape.group_out()) * cells..][..cells]
+    /// Finishes the sums of the places from `first` on, as far as these are there.
+    #[inline(always)]
+    unsafe fn finish<V: Vector>(&self, first: usize, channel: usize, sums: [V; PLACES]) {
+        let (walk, target) = (self.walk, self.target);
+        let len = walk.channels - channel;
+        let finish = self.epilogue.from(0, walk.channels);
+        let row = self.line * walk.places[2] + first;
+        for (i, sum) in sums.into_iter().enumerate().take(walk.places[2] - first) {
+            let place = target.place(walk, row + i);
+            let to = target.cells.cell(place * target.row + target.first + channel);
+            // SAFETY: each task has a line of its own.
+            unsafe {
+                let sum = if target.add { sum.add(V::load_upto(to, len)) } else { sum };
+                finish.apply(sum, channel, place, len).store_upto(to, len);
+            }
+        }
+    }
 }

@@ -1,6 +1,7 @@
 //! Convolution against its definition in f64, on random shapes.
 
 use super::*;
+use crate::{Sum, Window};
 
 /// A generator of test shapes and values: Knuth's 64-bit congruential one.
 struct Draw(u64);
@@ -69,9 +70,9 @@ fn products(shape: &ConvShape, mut each: impl FnMut(usize, usize, usize)) {
                             (0..3).filter_map(|axis| inside(axis, o[axis], k[axis])).collect();
                         let [t, h, w] = at[..] else { continue };
                         let channel = f / shape.group_out() * shape.group_in() + c;
-                        let x = (((n * shape.c_in + channel) * it + t) * ih + h) * iw + w;
+                        let x = (((n * it + t) * ih + h) * iw + w) * shape.c_in + channel;
                         let weight = (f * shape.group_in() + c) * kt * kh * kw + tap;
-                        each((n * shape.c_out + f) * ot * oh * ow + y, x, weight);
+                        each((n * ot * oh * ow + y) * shape.c_out + f, x, weight);
                     }
                 }
             }
@@ -87,35 +88,65 @@ fn assert_close(got: &[f32], want: &[f64], tolerance: f64, what: &str) {
     }
 }
 
+/// All three passes on one instruction set, by one forward algorithm.
+fn passes(
+    isa: Isa,
+    shape: &ConvShape,
+    algorithm: Algorithm,
+    [xs, ws, bias, dys]: [&[f32]; 4],
+) -> [Vec<f32>; 3] {
+    // Filled with what must not survive.
+    let (mut dxs, mut dws) = (Sum::default(), vec![f32::NAN; ws.len()]);
+    let epilogue = Epilogue { shift: Some(bias), ..Default::default() };
+    let filter = Filter::with(isa, shape, algorithm, ws);
+    let ys = filter.forward(shape, xs, &epilogue);
+    gradient::input_gradient_with(isa, shape, Precision::F32Exact, dys, ws, &mut dxs);
+    gradient::weight_gradient_by(isa, shape, algorithm, xs, dys, &mut dws);
+    [ys, dxs.take().unwrap(), dws]
+}
+
+/// What an algorithm may err, of the largest value.
+fn tolerance(algorithm: Algorithm) -> f64 {
+    match algorithm {
+        Algorithm::Winograd4 => 2e-5,
+        Algorithm::Time4 => 5e-6,
+        _ => 2e-6,
+    }
+}
+
 #[test]
 fn all_three_passes_match_the_definition() {
     let mut draw = Draw(1);
-    for _ in 0..300 {
-        let shape = draw.shape();
+    let shapes: Vec<_> = (0..200).map(|_| draw.shape()).chain(large()).collect();
+    for shape in shapes {
         let (xs, ws) = (draw.values(shape.input_len()), draw.values(shape.weight_len()));
         let (bias, dys) = (draw.values(shape.c_out), draw.values(shape.output_len().unwrap()));
-        let places = dys.len() / shape.n / shape.c_out;
-        let mut want: Vec<f64> =
-            (0..dys.len()).map(|i| bias[i / places % shape.c_out].into()).collect();
+        let mut want: Vec<f64> = (0..dys.len()).map(|i| bias[i % shape.c_out].into()).collect();
         let (mut want_dx, mut want_dw) = (vec![0.; xs.len()], vec![0.; ws.len()]);
         products(&shape, |y, x, w| {
             want[y] += f64::from(xs[x]) * f64::from(ws[w]);
             want_dx[x] += f64::from(dys[y]) * f64::from(ws[w]);
             want_dw[w] += f64::from(dys[y]) * f64::from(xs[x]);
         });
-        // Filled with what must not survive.
-        let (mut ys, mut dxs, mut dws) =
-            (vec![f32::NAN; dys.len()], vec![f32::NAN; xs.len()], vec![f32::NAN; ws.len()]);
-        forward(&shape, &xs, &ws, Some(&bias), &mut ys);
-        input_gradient(&shape, &dys, &ws, &mut dxs);
-        weight_gradient(&shape, &xs, &dys, &mut dws);
-        assert_close(&ys, &want, 1e-6, &format!("{shape:?} forward"));
-        assert_close(&dxs, &want_dx, 1e-6, &format!("{shape:?} input gradient"));
-        assert_close(&dws, &want_dw, 1e-6, &format!("{shape:?} weight gradient"));
+        for isa in Isa::available() {
+            for algorithm in Algorithm::ALL.into_iter().filter(|a| a.takes(&shape)) {
+                let what = format!("{shape:?} {} {}", isa.name(), algorithm.name());
+                let [ys, dxs, dws] = passes(isa, &shape, algorithm, [&xs, &ws, &bias, &dys]);
+                assert_close(&ys, &want, tolerance(algorithm), &format!("{what} forward"));
+                assert_close(&dxs, &want_dx, 2e-6, &format!("{what} input gradient"));
+                assert_close(
+                    &dws,
+                    &want_dw,
+                    tolerance(algorithm),
+                    &format!("{what} weight gradient"),
+                );
+            }
+        }
     }
 }
 
-/// Shapes of more than one tile, more than one block of rows, and filters in parts.
+/// Shapes of more than one block of rows, more than one chunk of depth, filters in parts, strips of tiles, and channels
+/// that fill no vector.
 fn large() -> Vec<ConvShape> {
     let same = |k: [usize; 3], stride: usize| Window {
         kernel: k,
@@ -127,22 +158,63 @@ fn large() -> Vec<ConvShape> {
         |c_in, c_out, groups, input, window| ConvShape { n: 2, c_in, c_out, groups, input, window };
     vec![
         shape(40, 100, 1, [3, 9, 11], same([3; 3], 1)),
+        shape(17, 33, 1, [2, 14, 13], same([1, 3, 3], 1)),
         shape(3, 8, 1, [6, 20, 21], same([7; 3], 2)),
         shape(64, 120, 2, [2, 13, 13], same([1; 3], 1)),
+        shape(45, 64, 1, [5, 8, 8], same([3, 1, 1], 1)),
         shape(30, 30, 30, [5, 17, 19], same([3, 5, 3], 1)),
+        shape(30, 30, 30, [5, 17, 19], same([3; 3], 2)),
     ]
 }
 
 #[test]
-fn large_shapes_match_the_definition() {
-    let mut draw = Draw(2);
+fn epilogue_scales_shifts_adds_and_cuts() {
+    let mut draw = Draw(4);
     for shape in large() {
         let (xs, ws) = (draw.values(shape.input_len()), draw.values(shape.weight_len()));
-        let mut want = vec![0.; shape.output_len().unwrap()];
+        let len = shape.output_len().unwrap();
+        let (scale, shift) = (draw.values(shape.c_out), draw.values(shape.c_out));
+        let residual = draw.values(len);
+        let mut want = vec![0.; len];
         products(&shape, |y, x, w| want[y] += f64::from(xs[x]) * f64::from(ws[w]));
-        let mut ys = vec![f32::NAN; want.len()];
-        forward(&shape, &xs, &ws, None, &mut ys);
-        assert_close(&ys, &want, 2e-6, &format!("{shape:?}"));
+        for (i, want) in want.iter_mut().enumerate() {
+            let c = i % shape.c_out;
+            let sum = *want * f64::from(scale[c]) + f64::from(shift[c]) + f64::from(residual[i]);
+            *want = sum.max(0.);
+        }
+        let epilogue = Epilogue {
+            scale: Some(&scale),
+            shift: Some(&shift),
+            residual: Some(&residual),
+            relu: true,
+        };
+        for algorithm in Algorithm::ALL.into_iter().filter(|a| a.takes(&shape)) {
+            let filter = Filter::new(&shape, algorithm, &ws);
+            let got = filter.forward(&shape, &xs, &epilogue);
+            assert_close(&got, &want, tolerance(algorithm), &format!("{shape:?}"));
+            // The same twice, side by side.
+            let mut both = Concat::new(&shape, 2 * shape.c_out);
+            both.push(&filter, &shape, &xs, &epilogue);
+            both.push(&filter, &shape, &xs, &epilogue);
+            let both = both.finish();
+            let (both, got) = (both.chunks(shape.c_out), got.chunks(shape.c_out));
+            assert!(both.eq(got.flat_map(|place| [place, place])), "{shape:?} twice");
+        }
+    }
+}
+
+#[test]
+fn input_gradients_add_up() {
+    let mut draw = Draw(5);
+    for shape in large() {
+        let (ws, dys) = (draw.values(shape.weight_len()), draw.values(shape.output_len().unwrap()));
+        let gradient = |times: usize| {
+            let mut sum = Sum::default();
+            (0..times).for_each(|_| input_gradient(&shape, Precision::F32, &dys, &ws, &mut sum));
+            sum.take().unwrap()
+        };
+        let twice: Vec<f64> = gradient(1).iter().map(|dx| 2. * f64::from(*dx)).collect();
+        assert_close(&gradient(2), &twice, 1e-6, &format!("{shape:?}"));
     }
 }
 
@@ -151,19 +223,24 @@ fn bits_do_not_depend_on_the_threads() {
     let mut draw = Draw(3);
     for shape in large() {
         let (xs, ws) = (draw.values(shape.input_len()), draw.values(shape.weight_len()));
-        let dys = draw.values(shape.output_len().unwrap());
-        let passes = |threads: usize| {
-            let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
-            let (mut ys, mut dxs, mut dws) =
-                (vec![0.; dys.len()], vec![0.; xs.len()], vec![0.; ws.len()]);
-            pool.install(|| {
-                forward(&shape, &xs, &ws, None, &mut ys);
-                input_gradient(&shape, &dys, &ws, &mut dxs);
-                weight_gradient(&shape, &xs, &dys, &mut dws);
-            });
-            (ys, dxs, dws)
-        };
-        let one = passes(1);
-        assert!(one == passes(2) && one == passes(4), "{shape:?}");
+        let (bias, dys) = (draw.values(shape.c_out), draw.values(shape.output_len().unwrap()));
+        for algorithm in Algorithm::ALL.into_iter().filter(|a| a.takes(&shape)) {
+            let on = |threads: usize| {
+                let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+                pool.install(|| passes(Isa::best(), &shape, algorithm, [&xs, &ws, &bias, &dys]))
+            };
+            let one = on(1);
+            assert!(one == on(2) && one == on(4), "{shape:?} {}", algorithm.name());
+        }
     }
+}
+
+#[test]
+fn plan_picks_winograd_for_large_frames_and_never_the_coarse_one_when_exact() {
+    let shape = large()[0];
+    let large = ConvShape { c_in: 256, c_out: 256, input: [8, 28, 28], ..shape };
+    assert_eq!(plan(&large, Precision::F32), Algorithm::Winograd4);
+    assert_ne!(plan(&large, Precision::F32Exact), Algorithm::Winograd4);
+    let window = Window { stride: [2; 3], ..large.window };
+    assert_eq!(plan(&ConvShape { window, ..large }, Precision::F32), Algorithm::Direct);
 }

@@ -1,0 +1,87 @@
+//! AVX2 with FMA: eight numbers, sixteen registers.
+
+use std::arch::x86_64::*;
+
+use super::{Kernel, Vector};
+
+#[target_feature(enable = "avx2,fma")]
+pub(super) unsafe fn run<K: Kernel>(kernel: K) -> K::Output {
+    // SAFETY: the features are there, by the caller's word.
+    unsafe { kernel.run::<__m256>() }
+}
+
+/// A mask of the first `len` lanes.
+#[inline(always)]
+unsafe fn first(len: usize) -> __m256i {
+    static LANES: [i32; 16] = [-1, -1, -1, -1, -1, -1, -1, -1, 0, 0, 0, 0, 0, 0, 0, 0];
+    debug_assert!(len <= 8);
+    // SAFETY: eight numbers from the first to the ninth are within the sixteen.
+    unsafe { _mm256_loadu_si256(LANES.as_ptr().add(8 - len).cast()) }
+}
+
+// SAFETY of each line: the instruction is there by the trait's word, and pointers are good by the caller's.
+impl Vector for __m256 {
+    const LANES: usize = 8;
+    const ROWS: usize = 6;
+
+    #[inline(always)]
+    unsafe fn splat(x: f32) -> Self {
+        unsafe { _mm256_set1_ps(x) }
+    }
+    #[inline(always)]
+    unsafe fn load(from: *const f32) -> Self {
+        unsafe { _mm256_loadu_ps(from) }
+    }
+    #[inline(always)]
+    unsafe fn load_first(from: *const f32, len: usize) -> Self {
+        unsafe { _mm256_maskload_ps(from, first(len)) }
+    }
+    #[inline(always)]
+    unsafe fn store(self, to: *mut f32) {
+        unsafe { _mm256_storeu_ps(to, self) }
+    }
+    #[inline(always)]
+    unsafe fn store_first(self, to: *mut f32, len: usize) {
+        unsafe { _mm256_maskstore_ps(to, first(len), self) }
+    }
+    #[inline(always)]
+    unsafe fn add(self, other: Self) -> Self {
+        unsafe { _mm256_add_ps(self, other) }
+    }
+    #[inline(always)]
+    unsafe fn sub(self, other: Self) -> Self {
+        unsafe { _mm256_sub_ps(self, other) }
+    }
+    #[inline(always)]
+    unsafe fn mul(self, other: Self) -> Self {
+        unsafe { _mm256_mul_ps(self, other) }
+    }
+    #[inline(always)]
+    unsafe fn mul_add(self, factor: Self, term: Self) -> Self {
+        unsafe { _mm256_fmadd_ps(self, factor, term) }
+    }
+    #[inline(always)]
+    unsafe fn max(self, other: Self) -> Self {
+        unsafe { _mm256_max_ps(self, other) }
+    }
+    #[inline(always)]
+    unsafe fn max_or_nan(self, other: Self) -> Self {
+        unsafe {
+            let larger = _mm256_max_ps(self, other);
+            _mm256_blendv_ps(larger, self, _mm256_cmp_ps::<_CMP_UNORD_Q>(self, self))
+        }
+    }
+    #[inline(always)]
+    unsafe fn where_same(self, a: Self, b: Self) -> (Self, Self) {
+        unsafe {
+            let (equal, none) =
+                (_mm256_cmp_ps::<_CMP_EQ_OQ>(a, b), _mm256_cmp_ps::<_CMP_UNORD_Q>(a, a));
+            let same = _mm256_or_ps(equal, none);
+            (_mm256_and_ps(same, self), _mm256_andnot_ps(same, self))
+        }
+    }
+    #[inline(always)]
+    unsafe fn where_positive(self, gate: Self) -> Self {
+        unsafe { _mm256_and_ps(self, _mm256_cmp_ps::<_CMP_GT_OQ>(gate, _mm256_setzero_ps())) }
+    }
+}
