@@ -93,17 +93,18 @@ impl Device {
 pub enum Precision {
     /// 32-bit floats
     F32,
-    /// 32-bit floats, by the most exact algorithms only; so far `f32` is the same
+    /// 32-bit floats, by the most exact algorithms only
     F32Exact,
     /// 16-bit brain floats: not available yet
     Bf16,
 }
 
 impl Precision {
-    /// Refuses what cannot be had.
-    pub fn check(self) -> anyhow::Result<()> {
+    /// What the layers call it, or why it cannot be had.
+    pub fn layers(self) -> anyhow::Result<marey::layers::Precision> {
         match self {
-            Self::F32 | Self::F32Exact => Ok(()),
+            Self::F32 => Ok(marey::layers::Precision::F32),
+            Self::F32Exact => Ok(marey::layers::Precision::F32Exact),
             Self::Bf16 => Err(crate::exit::failure(
                 crate::exit::RESOURCE,
                 "--precision bf16: no kernels for it yet; f32 and f32-exact are there",

@@ -3,12 +3,14 @@
 mod cli;
 mod commands;
 mod exit;
+mod memory;
 mod out;
 mod reproduce;
 
 use clap::Parser;
 
 fn main() -> std::process::ExitCode {
+    memory::keep();
     let cli = cli::Cli::parse();
     if let Some(threads) = cli.threads {
         // SAFETY: no other thread was started yet, so nobody reads the environment meanwhile.

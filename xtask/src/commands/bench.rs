@@ -5,7 +5,7 @@ use std::time::Instant;
 use candle::{DType, Tensor};
 use candle_nn::VarMap;
 use marey::layers::rng::train_step;
-use marey::layers::seeded;
+use marey::layers::{backward, drawn, seeded, with_precision};
 use marey::zoo;
 use serde::Serialize;
 
@@ -74,27 +74,30 @@ struct Report {
 
 pub fn run(bench: &Bench) -> anyhow::Result<u8> {
     let Bench::Model(args) = bench;
-    args.precision.check()?;
+    let precision = args.precision.layers()?;
     let model = zoo::find(&args.model)?;
     let device = args.device.open()?;
     let mut sizes = model.sizes(args.classes);
     let [t, h, w] = &mut sizes.input;
     *t = args.frames.unwrap_or(*t);
     (*h, *w) = args.size.map_or((*h, *w), |size| (size, size));
-    let vars = VarMap::new();
-    let network = model.build(&sizes, seeded(&vars, args.seed, DType::F32, &device))?;
+    let weights = if args.train {
+        seeded(&VarMap::new(), args.seed, DType::F32, &device)
+    } else {
+        drawn(args.seed, DType::F32, &device)
+    };
+    let network = model.build(&sizes, weights)?;
     let [t, h, w] = sizes.input;
     let dims = [args.batch.into(), sizes.c_in, t, h, w];
-    let clip = seeded(&VarMap::new(), args.seed, DType::F32, &device);
-    let clip = clip
-        .get_with_hints(&dims, "clip", candle_nn::Init::Randn { mean: 0., stdev: 1. })?
-        .detach();
+    let clip = drawn(args.seed, DType::F32, &device);
+    let clip =
+        clip.get_with_hints(&dims, "clip", candle_nn::Init::Randn { mean: 0., stdev: 1. })?;
     let pass = |step: u64| -> anyhow::Result<()> {
         if args.train {
-            let gradients = || network.forward_t(&clip, true)?.sum_all()?.backward();
-            train_step(args.seed, step, gradients)?;
+            let gradients = || backward(&network.forward_t(&clip, true)?.sum_all()?);
+            train_step(args.seed, step, || with_precision(precision, gradients))?;
         } else {
-            finish(&network.forward_t(&clip.detach(), false)?)?;
+            finish(&with_precision(precision, || network.forward_t(&clip, false))?)?;
         }
         Ok(())
     };

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use anyhow::Context;
 use candle::{DType, Tensor};
+use marey::layers::with_precision;
 use marey::zoo;
 
 use crate::cli::{Device, Precision, count};
@@ -42,7 +43,7 @@ pub struct Args {
 }
 
 pub fn run(args: &Args) -> anyhow::Result<u8> {
-    args.precision.check()?;
+    let precision = args.precision.layers()?;
     let model = zoo::find(&args.model)?;
     let device = args.device.open()?;
     let clip = clip(args)?.to_device(&device)?;
@@ -50,12 +51,12 @@ pub fn run(args: &Args) -> anyhow::Result<u8> {
     let mut sizes = model.sizes(args.classes.unwrap_or(model.classes));
     (sizes.c_in, sizes.input) = (c_in, [t, h, w]);
     let network = model.load(&sizes, &args.weights, &device)?;
+    let (logits, features) = with_precision(precision, || {
+        candle::Result::Ok((network.forward_t(&clip, false)?, network.features_t(&clip, false)?))
+    })?;
     let results = HashMap::from([
-        ("logits".to_string(), network.forward_t(&clip, false)?.to_device(&candle::Device::Cpu)?),
-        (
-            "features".to_string(),
-            network.features_t(&clip, false)?.to_device(&candle::Device::Cpu)?,
-        ),
+        ("logits".to_string(), logits.to_device(&candle::Device::Cpu)?),
+        ("features".to_string(), features.to_device(&candle::Device::Cpu)?),
     ]);
     let bytes = safetensors::serialize(&results, None).context("the results")?;
     marey::weights::write_atomically(&args.output, &bytes)?;
