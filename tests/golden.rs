@@ -1,14 +1,16 @@
 //! Every network of the zoo against its reference implementation, in f64, with weights that are a formula of their names.
+//! Each is run with both precisions of f32.
 //!
 //! `golden/make.py` made the files, with torchvision's networks and with others written there from their papers.
 
 use candle::{Device, Result};
+use marey::layers::{Precision, with_precision};
 use marey::zoo::{self, MODELS, Sizes};
 
 use crate::support::{clip, difference, formula};
 
 /// Differences as shares of the largest logit and the largest feature.
-const TOLERANCE: f32 = 1e-5;
+const TOLERANCES: [(Precision, f32); 2] = [(Precision::F32Exact, 1e-5), (Precision::F32, 5e-5)];
 
 fn check(name: &str) -> Result<()> {
     let path = format!("{}/golden/{name}.safetensors", env!("CARGO_MANIFEST_DIR"));
@@ -29,14 +31,20 @@ fn check(name: &str) -> Result<()> {
     let reference: Vec<&str> = tensors.lines().collect();
     assert_eq!(asked, reference, "{name}: tensors asked for, and those of the reference");
 
-    for (what, got, want) in [
-        ("logits", network.forward_t(&xs, false)?, logits),
-        ("features", network.features_t(&xs, false)?, features),
-    ] {
-        assert_eq!(got.dims(), want.dims(), "{name}: {what}");
-        let difference = difference(&got, want)?;
-        println!("{name}: {what} differ by {difference:e} of the largest");
-        assert!(difference < TOLERANCE, "{name}: {what} differ by {difference:e} of the largest");
+    for (precision, tolerance) in TOLERANCES {
+        let results = with_precision(precision, || {
+            Result::Ok([network.forward_t(&xs, false)?, network.features_t(&xs, false)?])
+        })?;
+        for (what, got, want) in
+            [("logits", &results[0], logits), ("features", &results[1], features)]
+        {
+            assert_eq!(got.dims(), want.dims(), "{name}: {what}");
+            let difference = difference(got, want)?;
+            let what =
+                format!("{name}: {what} in {precision:?} differ by {difference:e} of the largest");
+            println!("{what}");
+            assert!(difference < tolerance, "{what}");
+        }
     }
     Ok(())
 }
@@ -93,4 +101,39 @@ fn mc3_18_matches_torchvision() -> Result<()> {
 #[test]
 fn r2plus1d_18_matches_torchvision() -> Result<()> {
     check("r2plus1d-18")
+}
+
+#[test]
+fn s3d_matches_torchvision() -> Result<()> {
+    check("s3d")
+}
+
+#[test]
+fn ir_csn_50_matches_its_paper() -> Result<()> {
+    check("ir-csn-50")
+}
+
+#[test]
+fn ir_csn_101_matches_its_paper() -> Result<()> {
+    check("ir-csn-101")
+}
+
+#[test]
+fn ir_csn_152_matches_its_paper() -> Result<()> {
+    check("ir-csn-152")
+}
+
+#[test]
+fn ip_csn_50_matches_its_paper() -> Result<()> {
+    check("ip-csn-50")
+}
+
+#[test]
+fn ip_csn_101_matches_its_paper() -> Result<()> {
+    check("ip-csn-101")
+}
+
+#[test]
+fn ip_csn_152_matches_its_paper() -> Result<()> {
+    check("ip-csn-152")
 }

@@ -6,7 +6,7 @@ use std::ops::ControlFlow;
 
 use candle::{DType, Device, Result, Tensor};
 use candle_nn::VarMap;
-use marey::layers::{Network, seeded};
+use marey::layers::{Network, backward, seeded};
 use marey::train::{FitConfig, Outcome, SgdConfig, TrainState, digest, fit};
 use marey::zoo::{self, MODELS, Sizes};
 
@@ -16,8 +16,14 @@ use crate::support::{clip, rerun};
 const MODEL: &str = "MAREY_TESTS_LEARN";
 const ANSWER: &str = "MAREY_TESTS_ANSWER";
 
-/// Enough for each network to know four clips by heart.
-const STEPS: u64 = 60;
+/// The deeper twins of `ir-csn-50` and `ip-csn-50`: the same blocks, more of them. Every weight of theirs has a gradient, but
+/// to know the clips by heart they would take minutes.
+const TWINS: [&str; 4] = ["ir-csn-101", "ir-csn-152", "ip-csn-101", "ip-csn-152"];
+
+/// Enough for each network to know four clips by heart. Those without shortcuts, or with many, are slow to begin.
+fn steps(name: &str) -> u64 {
+    if name == "s3d" || name.contains("csn") { 120 } else { 60 }
+}
 
 /// Four clips `[4, 3, T, H, W]` with a class each, and the network thin enough for them.
 struct Small {
@@ -32,6 +38,8 @@ fn small(name: &str, dropout: Option<f32>) -> Result<Small> {
     let (shrink, input) = match name {
         "spatial" => (8, [1, 56, 56]),
         "i3d" => (8, [8, 32, 32]),
+        "s3d" => (8, [8, 64, 64]),
+        name if name.contains("csn") => (8, [8, 64, 64]),
         _ => (8, [8, 24, 24]),
     };
     let vars = VarMap::new();
@@ -76,7 +84,7 @@ fn check(name: &str) -> Result<()> {
     // Without dropout, which would take many more steps.
     let small = small(name, Some(0.))?;
     let first = small.loss()?;
-    let gradients = first.backward()?;
+    let gradients = backward(&first)?;
     for (key, var) in small.vars.data().lock().unwrap().iter() {
         match gradients.get(var) {
             None => assert!(key.contains("running_"), "{name}: {key} has no gradient"),
@@ -90,8 +98,11 @@ fn check(name: &str) -> Result<()> {
             }
         }
     }
+    if TWINS.contains(&name) {
+        return Ok(());
+    }
     let before = small.tensors()?;
-    small.train(STEPS).map_err(candle::Error::wrap)?;
+    small.train(steps(name)).map_err(candle::Error::wrap)?;
     for (key, after) in small.tensors()? {
         assert!(before[&key] != after, "{name}: {key} stayed as it was");
     }

@@ -155,6 +155,31 @@ fn i3d_of_its_paper() -> Result<()> {
 }
 
 #[test]
+fn s3d_of_torchvision() -> Result<()> {
+    // torchvision prints 8,320,048 parameters, and 17.98 G for 16 frames of 224 x 224.
+    let s3d = of("s3d", |sizes| sizes.input = [16, 224, 224])?;
+    assert_eq!(s3d.parameters, 8_320_048);
+    assert_eq!((s3d.multiply_adds + 5_000_000) / 10_000_000, 1_798);
+    Ok(())
+}
+
+#[test]
+fn csn_of_its_paper() -> Result<()> {
+    // ICCV 2019, table 5, and the authors' test log for the second: 29.6 M and 96.7 G on 32 frames of 256 x 256.
+    for (name, weights, side, gigas) in [
+        ("ir-csn-50", 13_077_632, 224, 42_310),
+        ("ir-csn-152", 29_551_744, 256, 96_713),
+        ("ip-csn-101", 24_479_616, 224, 63_559),
+        ("ip-csn-152", 32_840_832, 224, 83_295),
+    ] {
+        let csn = of(name, |sizes| sizes.input = [32, side, side])?;
+        assert_eq!(csn.weights, weights, "{name}");
+        assert_eq!((millions(&csn) + 5) / 10, (gigas + 5) / 10, "{name}");
+    }
+    Ok(())
+}
+
+#[test]
 fn a_thin_network_is_thinner_everywhere() -> Result<()> {
     for model in zoo::MODELS {
         let (full, thin) = (of(model.name, |_| ())?, of(model.name, |sizes| sizes.shrink = 16)?);

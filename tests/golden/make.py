@@ -4,11 +4,12 @@
 
 needs torch, torchvision, numpy and safetensors. Weights are a formula of their names (`values`, as in `support.rs`), so a
 file holds none: only the input's shape and scale, the logits and features in f64 arithmetic, and the reference's list of
-tensors. R3D, MC3 and R(2+1)D are torchvision's; the others are written here from their papers.
+tensors. R3D, MC3, R(2+1)D and S3D are torchvision's; the others are written here from their papers.
 """
 import math, sys
 import numpy as np
 import torch
+import torchvision
 import torch.nn.functional as F
 from safetensors.torch import save_file
 from torch import nn
@@ -170,6 +171,49 @@ class Torchvision(nn.Module):
         return logits, features[0]
 
 
+class S3d(nn.Module):
+    """torchvision's s3d, whose last average is over 2 frames and 7 x 7 cells, or over all there is of smaller maps."""
+
+    def __init__(self):
+        super().__init__()
+        self.net = torchvision.models.video.s3d(num_classes=CLASSES)
+
+    def forward(self, x):
+        x = self.net.features(x)
+        _, _, t, h, w = x.shape
+        x = F.avg_pool3d(x, (min(t, 2), min(h, 7), min(w, 7)), 1)
+        return self.net.classifier(x).mean((2, 3, 4)), x.mean((2, 3, 4))
+
+
+class Depthwise(nn.Conv3d):
+    """In the place of a 3 x 3 x 3 kernel in ir-CSN. Tran et al., ICCV 2019, section 4."""
+
+    def __init__(self, c_in, c_out, _=None, stride=1, padding=1):
+        super().__init__(c_in, c_out, 3, stride, padding, groups=c_in, bias=False)
+
+    @staticmethod
+    def get_downsample_stride(stride):
+        return stride, stride, stride
+
+
+class Preserved(nn.Sequential):
+    """In its place in ip-CSN."""
+
+    def __init__(self, c_in, c_out, _=None, stride=1, padding=1):
+        super().__init__(nn.Conv3d(c_in, c_out, 1, bias=False), nn.BatchNorm3d(c_out), Depthwise(c_out, c_out, stride=stride))
+
+    get_downsample_stride = Depthwise.get_downsample_stride
+
+
+def csn(conv, blocks):
+    """torchvision's VideoResNet of bottlenecks, with the stem's pooling and the epsilon of the authors' code."""
+    net = tv.VideoResNet(tv.Bottleneck, [conv] * 4, blocks, tv.BasicStem, num_classes=CLASSES)
+    net.stem.add_module("pool", nn.MaxPool3d((1, 3, 3), (1, 2, 2), (0, 1, 1)))
+    for module in net.modules():
+        if isinstance(module, nn.BatchNorm3d): module.eps = 1e-3
+    return Torchvision(net)
+
+
 def r3d_34():
     return tv.VideoResNet(tv.BasicBlock, [tv.Conv3DSimple] * 4, [3, 4, 6, 3], tv.BasicStem, num_classes=CLASSES)
 
@@ -184,6 +228,11 @@ MODELS = {
     "r3d-34": (lambda: Torchvision(r3d_34()), *RESNET),
     "mc3-18": (lambda: Torchvision(tv.mc3_18(num_classes=CLASSES)), *RESNET),
     "r2plus1d-18": (lambda: Torchvision(tv.r2plus1d_18(num_classes=CLASSES)), *RESNET),
+    "s3d": (S3d, (2, 3, 21, 70, 86), 1.0),
+} | {
+    f"{kind}-csn-{depth}": (lambda conv=conv, blocks=blocks: csn(conv, blocks), (2, 3, 7, 54, 70), 1.0)
+    for kind, conv in (("ir", Depthwise), ("ip", Preserved))
+    for depth, blocks in ((50, [3, 4, 6, 3]), (101, [3, 4, 23, 3]), (152, [3, 8, 36, 3]))
 }
 
 
@@ -191,7 +240,7 @@ def make(name, folder):
     build, dims, scale = MODELS[name]
     torch.manual_seed(0)
     net = build().eval()
-    inner = net.net if isinstance(net, Torchvision) else net
+    inner = net.net if isinstance(net, (Torchvision, S3d)) else net
     state = {k: v for k, v in inner.state_dict().items() if not k.endswith("num_batches_tracked")}
     inner.load_state_dict({k: values(k, tuple(v.shape)) for k, v in state.items()}, strict=False)
     net.double()

@@ -4,6 +4,7 @@ pub mod zoo;
 
 pub use marey_3d as three_d;
 pub use marey_backbone as backbone;
+pub use marey_channel_separated as channel_separated;
 pub use marey_clip as clip;
 pub use marey_data as data;
 pub use marey_factorized as factorized;

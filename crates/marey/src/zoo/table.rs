@@ -4,6 +4,7 @@ use candle::Result;
 use candle_nn::VarBuilder;
 use marey_3d::{C3d, C3dConfig, keys};
 use marey_backbone::{CnnMConfig, Inception3d, InceptionConfig, VideoResNet, VideoResNetConfig};
+use marey_channel_separated::{Depth, ip_csn, ir_csn};
 use marey_clip::{Normalize, Recipe, Size, Window};
 use marey_layers::Network;
 use marey_two_stream::Spatial;
@@ -72,7 +73,50 @@ pub const MODELS: &[Model] = &[
     Model { name: "r3d-34", build: r3d_34, ..VIDEO_RESNET },
     Model { name: "mc3-18", family: "marey-factorized", build: mc3_18, ..VIDEO_RESNET },
     Model { name: "r2plus1d-18", family: "marey-factorized", build: r2plus1d_18, ..VIDEO_RESNET },
+    Model {
+        name: "s3d",
+        family: "marey-factorized",
+        paper: "Xie et al., ECCV 2018, section 3.3",
+        year: 2018,
+        classes: 400,
+        // As torchvision tests its weights, but for the length: the paper's 64 frames, not 128.
+        recipe: Recipe {
+            frames: 64,
+            stride: 1,
+            size: Size::Exactly(256, 256),
+            crop: 224,
+            normalize: Normalize::KINETICS,
+        },
+        views: Views { clips: 6, window: Window { length: 64, stride: 1 } },
+        dialects: &[],
+        build: s3d,
+    },
+    Model { name: "ir-csn-50", build: |sizes, vb| csn(ir_csn, Depth::D50, sizes, vb), ..CSN },
+    Model { name: "ir-csn-101", build: |sizes, vb| csn(ir_csn, Depth::D101, sizes, vb), ..CSN },
+    Model { name: "ir-csn-152", build: |sizes, vb| csn(ir_csn, Depth::D152, sizes, vb), ..CSN },
+    Model { name: "ip-csn-50", build: |sizes, vb| csn(ip_csn, Depth::D50, sizes, vb), ..CSN },
+    Model { name: "ip-csn-101", build: |sizes, vb| csn(ip_csn, Depth::D101, sizes, vb), ..CSN },
+    Model { name: "ip-csn-152", build: |sizes, vb| csn(ip_csn, Depth::D152, sizes, vb), ..CSN },
 ];
+
+/// What the channel-separated networks share: clips and views of the authors' test script.
+const CSN: Model = Model {
+    name: "",
+    family: "marey-channel-separated",
+    paper: "Tran et al., ICCV 2019, section 4",
+    year: 2019,
+    classes: 400,
+    recipe: Recipe {
+        frames: 32,
+        stride: 2,
+        size: Size::ShortSide(256),
+        crop: 224,
+        normalize: Normalize::KINETICS,
+    },
+    views: Views { clips: 10, window: Window { length: 32, stride: 2 } },
+    dialects: &[],
+    build: r3d_18,
+};
 
 /// What the residual networks of one paper share. Clips are made as torchvision tests its weights.
 const VIDEO_RESNET: Model = Model {
@@ -130,7 +174,19 @@ fn c3d(sizes: &Sizes, vb: VarBuilder) -> Result<Box<dyn Network>> {
 }
 
 fn i3d(sizes: &Sizes, vb: VarBuilder) -> Result<Box<dyn Network>> {
-    let paper = marey_3d::i3d(sizes.c_in, sizes.classes);
+    inception(marey_3d::i3d, sizes, vb)
+}
+
+fn s3d(sizes: &Sizes, vb: VarBuilder) -> Result<Box<dyn Network>> {
+    inception(marey_factorized::s3d, sizes, vb)
+}
+
+fn inception(
+    paper: fn(usize, usize) -> InceptionConfig,
+    sizes: &Sizes,
+    vb: VarBuilder,
+) -> Result<Box<dyn Network>> {
+    let paper = paper(sizes.c_in, sizes.classes);
     let dropout = sizes.dropout.unwrap_or(paper.dropout);
     let config = InceptionConfig { shrink: sizes.shrink, dropout, ..paper };
     Ok(Box::new(Inception3d::new(&config, vb)?))
@@ -152,12 +208,28 @@ fn r2plus1d_18(sizes: &Sizes, vb: VarBuilder) -> Result<Box<dyn Network>> {
     resnet(marey_factorized::r2plus1d_18, sizes, vb)
 }
 
+fn csn(
+    paper: fn(Depth, usize, usize) -> VideoResNetConfig,
+    depth: Depth,
+    sizes: &Sizes,
+    vb: VarBuilder,
+) -> Result<Box<dyn Network>> {
+    video_resnet(paper(depth, sizes.c_in, sizes.classes), sizes, vb)
+}
+
 fn resnet(
     paper: fn(usize, usize) -> VideoResNetConfig,
     sizes: &Sizes,
     vb: VarBuilder,
 ) -> Result<Box<dyn Network>> {
-    let paper = paper(sizes.c_in, sizes.classes);
+    video_resnet(paper(sizes.c_in, sizes.classes), sizes, vb)
+}
+
+fn video_resnet(
+    paper: VideoResNetConfig,
+    sizes: &Sizes,
+    vb: VarBuilder,
+) -> Result<Box<dyn Network>> {
     let config = VideoResNetConfig { width: paper.width.div_ceil(sizes.shrink), ..paper };
     Ok(Box::new(VideoResNet::new(&config, vb)?))
 }

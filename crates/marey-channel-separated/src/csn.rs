@@ -1,0 +1,71 @@
+//! ip-CSN and ir-CSN: residual networks whose 3 x 3 x 3 kernels see one channel each.
+//!
+//! Reference: Tran et al., "Video Classification with Channel-Separated Convolutional Networks", ICCV 2019, section 4,
+//! <https://arxiv.org/abs/1904.02811>, and the authors' code for the stem's pooling. Weights are named as torchvision
+//! names those of a `VideoResNet` of bottlenecks.
+
+use candle::Result;
+use candle_nn::VarBuilder;
+use marey_backbone::{Block, ConvFn, ConvSpec, Stage, VideoResNetConfig, basic_stem};
+use marey_layers::{
+    BatchNormConfig, Conv3d, Conv3dConfig, Pool3dConfig, Units, batch_norm, conv3d_no_bias,
+};
+
+/// Layers of the network.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Depth {
+    /// 50 layers.
+    D50,
+    /// 101 layers.
+    D101,
+    /// 152 layers.
+    D152,
+}
+
+/// Interaction-reduced CSN: the 3 x 3 x 3 kernel becomes depthwise. For clips `[N, c_in, 32, 224, 224]`.
+pub fn ir_csn(depth: Depth, c_in: usize, num_classes: usize) -> VideoResNetConfig {
+    csn(depth, c_in, num_classes, |spec, vb| Ok(depthwise(spec, vb)?.into()))
+}
+
+/// Interaction-preserved CSN: as [`ir_csn`], with a 1 x 1 x 1 kernel ahead of the depthwise one.
+pub fn ip_csn(depth: Depth, c_in: usize, num_classes: usize) -> VideoResNetConfig {
+    csn(depth, c_in, num_classes, preserved)
+}
+
+fn csn(depth: Depth, c_in: usize, num_classes: usize, conv: ConvFn) -> VideoResNetConfig {
+    let depth = match depth {
+        Depth::D50 => [3, 4, 6, 3],
+        Depth::D101 => [3, 4, 23, 3],
+        Depth::D152 => [3, 8, 36, 3],
+    };
+    let stage = |i: usize, s| Stage { depth: depth[i], stride: [s; 3], conv };
+    VideoResNetConfig {
+        c_in,
+        stem: basic_stem,
+        pool: Some(Pool3dConfig {
+            padding: [0, 1, 1].into(),
+            ..Pool3dConfig::new([1, 3, 3], [1, 2, 2])
+        }),
+        block: Block::Bottleneck,
+        width: 64,
+        stages: [stage(0, 1), stage(1, 2), stage(2, 2), stage(3, 2)],
+        // Caffe2's settings, which the authors trained with: its momentum of 0.9 is 0.1 here.
+        bn: BatchNormConfig { eps: 1e-3, momentum: 0.1 },
+        num_classes,
+    }
+}
+
+fn depthwise(spec: ConvSpec, vb: VarBuilder) -> Result<Conv3d> {
+    let ConvSpec { c_in, c_out, stride, .. } = spec;
+    let config = Conv3dConfig { stride, padding: [1; 3].into(), groups: c_in };
+    conv3d_no_bias(c_in, c_out, [3; 3], config, vb)
+}
+
+/// 1 x 1 x 1, batch norm, and no ReLU before the depthwise kernel.
+fn preserved(spec: ConvSpec, vb: VarBuilder) -> Result<Units> {
+    let ConvSpec { c_in, c_out, bn, .. } = spec;
+    let pointwise = conv3d_no_bias(c_in, c_out, [1; 3], Conv3dConfig::default(), vb.pp(0))?;
+    Ok(Units::from(pointwise)
+        .norm(batch_norm(c_out, bn, vb.pp(1))?)
+        .then(depthwise(ConvSpec { c_in: c_out, ..spec }, vb.pp(2))?))
+}
