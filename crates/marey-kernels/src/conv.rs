@@ -17,7 +17,9 @@ pub use crate::tile::Epilogue;
 use crate::trace;
 use direct::Target;
 pub use gradient::{bias_gradient, input_gradient, weight_gradient};
-pub use plan::{Algorithm, Precision, plan, plan_fresh};
+pub use plan::{
+    Algorithm, Precision, input_gradient_algorithm, plan, plan_fresh, weight_gradient_algorithm,
+};
 pub use shape::ConvShape;
 use walk::Walk;
 use weights::{Panels, Weights};
@@ -135,7 +137,7 @@ impl Filter {
                 time::run(self.isa, shape, Size::Four, panels, xs, epilogue, target);
             }
             (Cells::Panels(panels), _) => {
-                direct::run(self.isa, &walk, panels, shape.groups, xs, epilogue, target);
+                direct::run(self.isa, &walk, (panels, 0), shape.groups, xs, epilogue, target);
             }
         };
         trace::timed("conv", || format!("{shape}, {}", self.algorithm.name()), run);

@@ -4,6 +4,7 @@ pub mod channels;
 pub mod conv;
 pub mod elementwise;
 pub mod lrn;
+pub mod machine;
 pub mod norm;
 pub mod pool;
 pub mod window;

@@ -26,6 +26,13 @@ impl<'a> Shared<'a> {
         Self { start: slice.as_mut_ptr().cast(), len: slice.len(), slice: PhantomData }
     }
 
+    /// The cells from `from`, `len` of them, shared on.
+    pub(crate) fn part(&self, from: usize, len: usize) -> Self {
+        assert!(from + len <= self.len, "cells {from}..{} of {}", from + len, self.len);
+        // SAFETY: in bounds by the line above.
+        Self { start: unsafe { self.start.add(from) }, len, slice: PhantomData }
+    }
+
     pub(crate) fn len(&self) -> usize {
         self.len
     }

@@ -163,6 +163,32 @@ impl Isa {
     }
 }
 
+/// As [`prefetch`], into the second cache.
+#[inline(always)]
+pub(crate) fn prefetch_far(at: *const f32) {
+    #[cfg(target_arch = "x86_64")]
+    // SAFETY: a prefetch never faults.
+    unsafe {
+        std::arch::x86_64::_mm_prefetch::<{ std::arch::x86_64::_MM_HINT_T1 }>(at.cast());
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    let _ = at;
+}
+
+/// As [`prefetch`], for a line that will be written.
+#[inline(always)]
+pub(crate) fn prefetch_write(at: *mut f32) {
+    #[cfg(target_arch = "x86_64")]
+    // SAFETY: a prefetch never faults.
+    unsafe {
+        std::arch::x86_64::_mm_prefetch::<{ std::arch::x86_64::_MM_HINT_ET0 }>(
+            at.cast_const().cast(),
+        );
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    let _ = at;
+}
+
 /// Asks for the cache line at `at`, which need not be readable.
 #[inline(always)]
 pub(crate) fn prefetch(at: *const f32) {

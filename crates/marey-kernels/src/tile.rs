@@ -3,10 +3,13 @@
 //! A panel is two vectors wide. The sums of a tile of some rows stay in registers while the depth goes by; the panel
 //! stays in the first cache while the tiles of a block go by.
 
-use crate::simd::{Vector, prefetch};
+use crate::simd::{Vector, prefetch, prefetch_far, prefetch_write};
 
 /// The most rows of a tile, of any instruction set.
 const MOST: usize = 12;
+
+/// Cells of a cache line.
+const LINE: usize = 16;
 
 /// Rows of a block: eight tiles of the largest kind.
 pub(crate) const BLOCK: usize = 8 * MOST;
@@ -138,6 +141,24 @@ pub(crate) struct Right<'a> {
     pub(crate) finish: Option<&'a Finish>,
 }
 
+/// Cache lines to ask for while a block is multiplied: those of the next, say.
+#[derive(Clone, Copy)]
+pub(crate) struct Ahead {
+    pub(crate) from: *const f32,
+    pub(crate) lines: usize,
+}
+
+impl Ahead {
+    pub(crate) const NOTHING: Self = Self { from: std::ptr::null(), lines: 0 };
+
+    /// Part `part` of `parts` of `cells` cells at `from`.
+    pub(crate) fn part(from: *const f32, cells: usize, part: usize, parts: usize) -> Self {
+        let lines = cells.div_ceil(LINE);
+        let (start, end) = (lines * part / parts, lines * (part + 1) / parts);
+        Self { from: from.wrapping_add(start * LINE), lines: end - start }
+    }
+}
+
 /// Multiplies a block of rows with a panel.
 ///
 /// `panel` holds the depths of `runs` one after the other, two vectors each, or one where `right.columns` fit into it.
@@ -153,10 +174,14 @@ pub(crate) unsafe fn block<V: Vector>(
     runs: &[Run],
     panel: *const f32,
     right: Right,
+    ahead: Ahead,
 ) {
     let tiles = rows.div_ceil(V::ROWS);
     let mut first = 0;
     for tile in 0..tiles {
+        for line in ahead.lines * tile / tiles..ahead.lines * (tile + 1) / tiles {
+            prefetch_far(ahead.from.wrapping_add(line * LINE));
+        }
         // Tiles of sizes that differ by one at most: a last tile of a single row would be slow.
         let count = rows * (tile + 1) / tiles - first;
         let mut lefts = [std::ptr::null(); MOST];
@@ -209,6 +234,7 @@ unsafe fn tile<V: Vector, const M: usize, const W: usize>(
 ) {
     // SAFETY: as of `block`.
     unsafe {
+        right.prefetch::<V, W>(&places[..M]);
         let mut sums = [[V::zero(); W]; M];
         let mut panel = panel;
         let step = W * V::LANES;
@@ -256,6 +282,23 @@ unsafe fn tile<V: Vector, const M: usize, const W: usize>(
         }
         put!(0: 0 1 2 3 4 5 6 7 8 9 10 11);
         put!(1: 0 1 2 3 4 5 6 7 8 9 10 11);
+    }
+}
+
+impl Right<'_> {
+    /// Asks for what the sums will meet: rows lie far apart, so no processor guesses it, and there is time until then.
+    #[inline(always)]
+    unsafe fn prefetch<V: Vector, const W: usize>(&self, places: &[usize]) {
+        for place in places {
+            for column in (0..W * V::LANES).step_by(LINE) {
+                let to = self.cells.wrapping_add(place * self.row + column);
+                prefetch_write(to);
+                if let Some(finish) = self.finish.filter(|finish| !finish.residual.is_null()) {
+                    let at = place * finish.residual_row + column;
+                    prefetch(finish.residual.wrapping_add(at));
+                }
+            }
+        }
     }
 }
 

@@ -83,7 +83,7 @@ impl Conv3d {
     /// Where only shapes count: the shape, and what it costs.
     pub(crate) fn traced(&self, xs: &Tensor) -> Result<Tensor> {
         let shape = self.shape(xs)?;
-        trace::count(shape.multiply_adds().unwrap_or_default());
+        trace::convolution(shape);
         let [t, h, w] = shape.output().unwrap_or_default();
         trace::zeros((shape.n, shape.c_out, t, h, w), xs.device())
     }

@@ -6,6 +6,7 @@
 use std::cell::RefCell;
 
 use candle::{DType, Device, Result, Shape, Tensor};
+use marey_kernels::ConvShape;
 
 /// A stage of a network, as its paper's table would list it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,6 +23,7 @@ pub struct Stage {
 struct Recorder {
     stages: Vec<Stage>,
     pending: u64,
+    convolutions: Vec<ConvShape>,
 }
 
 thread_local! {
@@ -47,6 +49,14 @@ pub fn record(forward: impl FnOnce() -> Result<Tensor>) -> Result<Vec<Stage>> {
     Ok(stages)
 }
 
+/// Runs `forward` with layers that compute nothing, and lists the convolutions it came by, in order.
+pub fn convolutions(forward: impl FnOnce() -> Result<Tensor>) -> Result<Vec<ConvShape>> {
+    RECORDER.set(Some(Recorder::default()));
+    let ys = forward();
+    let recorder = RECORDER.take().unwrap_or_default();
+    ys.map(|_| recorder.convolutions)
+}
+
 /// Zeros of `shape` that take the memory of one.
 pub fn zeros(shape: impl Into<Shape>, device: &Device) -> Result<Tensor> {
     Tensor::zeros((), DType::F32, device)?.broadcast_as(shape)
@@ -69,6 +79,16 @@ pub fn stage(name: &str, xs: &Tensor) {
 /// Whether the network on this thread is traced.
 pub(crate) fn recording() -> bool {
     RECORDER.with_borrow(Option::is_some)
+}
+
+/// Says that a convolution runs.
+pub(crate) fn convolution(shape: ConvShape) {
+    count(shape.multiply_adds().unwrap_or_default());
+    RECORDER.with_borrow_mut(|recorder| {
+        if let Some(recorder) = recorder {
+            recorder.convolutions.push(shape);
+        }
+    });
 }
 
 /// Adds to the multiply-adds of the stage that runs.

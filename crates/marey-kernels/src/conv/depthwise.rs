@@ -75,10 +75,13 @@ impl Kernel for Line<'_> {
         for first in (0..walk.places[2]).step_by(PLACES) {
             // SAFETY: as of the kernel.
             unsafe {
-                if (walk.step[2], wide) == (1, 3) {
-                    self.places::<V, 3, { PLACES + 2 }>(first, &seen);
-                } else {
-                    self.strided::<V>(first, &seen);
+                let inside = [0, PLACES + 1].map(|j| walk.source_at(2, first + j, 0).is_some());
+                match (walk.step[2], wide, inside) {
+                    (1, 3, [true, true]) => {
+                        self.places::<V, 3, { PLACES + 2 }, true>(first, &seen);
+                    }
+                    (1, 3, _) => self.places::<V, 3, { PLACES + 2 }, false>(first, &seen),
+                    _ => self.strided::<V>(first, &seen),
                 }
             }
         }
@@ -96,33 +99,37 @@ impl Line<'_> {
     }
 
     /// [`PLACES`] places of step 1 and `K` taps along the line: each of the `N = PLACES - 1 + K` cells is read once.
+    /// `INSIDE` where all of these are in the source.
     #[inline(always)]
-    unsafe fn places<V: Vector, const K: usize, const N: usize>(
+    unsafe fn places<V: Vector, const K: usize, const N: usize, const INSIDE: bool>(
         &self,
         first: usize,
         seen: &[(usize, usize)],
     ) {
         let (walk, c) = (self.walk, self.walk.channels);
-        let mut cells = Vec::with_capacity(seen.len());
-        for (start, tap) in seen {
-            let mut line = [std::ptr::null(); N];
-            for (j, line) in line.iter_mut().enumerate() {
-                *line = self.cell(*start, walk.source_at(2, first + j, 0));
-            }
-            cells.push((line, *tap));
+        let mut ats = [None; N];
+        for (j, at) in ats.iter_mut().enumerate() {
+            *at = walk.source_at(2, first + j, 0).map(|at| at * c);
         }
+        let start = ats[0].unwrap_or_default();
         let mut channel = 0;
         while channel < c {
             let len = c - channel;
             // SAFETY: pointers lead to a cell's channels or to as many zeros.
             unsafe {
                 let mut sums = [V::zero(); PLACES];
-                for (line, tap) in &cells {
+                for (line, tap) in seen {
+                    let line = self.xs.as_ptr().add(*line);
                     let mut ws = [V::zero(); K];
                     for (e, w) in ws.iter_mut().enumerate() {
                         *w = V::load_upto(self.weights.as_ptr().add((tap + e) * c + channel), len);
                     }
-                    for (j, cell) in line.iter().enumerate() {
+                    for (j, at) in ats.iter().enumerate() {
+                        let cell = match *at {
+                            _ if INSIDE => line.add(start + j * c),
+                            Some(at) => line.add(at),
+                            None => self.zeros.as_ptr(),
+                        };
                         let x = V::load_upto(cell.add(channel), len);
                         for (e, w) in ws.iter().enumerate() {
                             if let Some(sum) = j.checked_sub(e).and_then(|i| sums.get_mut(i)) {

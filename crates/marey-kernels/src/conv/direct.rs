@@ -13,7 +13,7 @@ use crate::conv::weights::{Panels, Weights};
 use crate::scratch::Scratch;
 use crate::shared::Shared;
 use crate::simd::{Isa, Kernel, Vector};
-use crate::tile::{BLOCK, Chunk, DEPTH, Epilogue, Right, Run, block, chunks};
+use crate::tile::{Ahead, BLOCK, Chunk, DEPTH, Epilogue, Right, Run, block, chunks};
 
 /// Tasks a pass is cut into where there are too few blocks of rows for that. A fixed number, for no good but that
 /// traces of two runs look alike: the bits do not depend on it.
@@ -96,11 +96,11 @@ pub(super) fn pack(
     })
 }
 
-/// The rows of `walk` over `xs` times the `panels` of each group.
+/// The rows of `walk` over `xs` times the `panels` of each group, their sets from a first on.
 pub(super) fn run(
     isa: Isa,
     walk: &Walk,
-    panels: &Panels,
+    (panels, first_set): (&Panels, usize),
     groups: usize,
     xs: &[f32],
     epilogue: &Epilogue,
@@ -121,6 +121,7 @@ pub(super) fn run(
             walk,
             panels,
             group,
+            set: first_set + group,
             source: match &padded {
                 Some(padded) => Source::Padded(padded),
                 None if walk.is_identity() => Source::Rows(xs),
@@ -183,6 +184,8 @@ struct Task<'a> {
     walk: &'a Walk,
     panels: &'a Panels,
     group: usize,
+    /// Of the panels.
+    set: usize,
     source: Source<'a>,
     chunks: &'a [Chunk],
     rows: Range<usize>,
@@ -248,6 +251,15 @@ impl Task<'_> {
         for (at, found) in found.iter_mut().enumerate().take(rows.len()) {
             *found = (row(at), target.place(walk, rows.start + at));
         }
+        // Where rows are cells, those of the next block follow, and will most likely be this thread's.
+        let next = match self.source {
+            Source::Rows(xs) => {
+                let at = (rows.end * walk.channels).min(xs.len());
+                let cells = (rows.len() * walk.channels).min(xs.len() - at);
+                Some((xs[at..].as_ptr(), cells))
+            }
+            _ => None,
+        };
         for (i, chunk) in self.chunks.iter().enumerate() {
             ready(chunk);
             let (start, last) = (chunk.runs[0].from, i + 1 == self.chunks.len());
@@ -255,7 +267,7 @@ impl Task<'_> {
             let run = [Run { from: if gathered { 0 } else { start }, len: chunk.runs[0].len }];
             let runs = if chunk.runs.len() == 1 { &run[..] } else { &chunk.runs[..] };
             for panel in self.some.clone() {
-                let (weights, columns) = panels.at(self.group, panel, chunk.first);
+                let (weights, columns) = panels.at(self.set, panel, chunk.first);
                 let channel = self.group * panels.columns + columns.start;
                 let finish = self.epilogue.from(channel, self.channels);
                 let right = Right {
@@ -265,8 +277,15 @@ impl Task<'_> {
                     add: i > 0 || target.add,
                     finish: last.then_some(&finish),
                 };
+                let part = i * self.some.len() + panel - self.some.start;
+                let ahead = match next {
+                    Some((from, cells)) => {
+                        Ahead::part(from, cells, part, self.chunks.len() * self.some.len())
+                    }
+                    None => Ahead::NOTHING,
+                };
                 // SAFETY: each task has rows and panels of its own; shapes were checked at the door.
-                unsafe { block::<V>(rows.len(), |at| found[at], runs, weights, right) };
+                unsafe { block::<V>(rows.len(), |at| found[at], runs, weights, right, ahead) };
             }
         }
     }

@@ -100,7 +100,7 @@ impl Phases<'_> {
             } else {
                 let columns = shape.group_in();
                 let panels = direct::pack(isa, shape.groups, &walk, columns, weights, tap);
-                direct::run(isa, &walk, &panels, shape.groups, dys, &nothing, target);
+                direct::run(isa, &walk, (&panels, 0), shape.groups, dys, &nothing, target);
             }
         }
     }
@@ -173,7 +173,7 @@ pub fn weight_gradient(
     dys: &[f32],
     dws: &mut [f32],
 ) {
-    let algorithm = plan::weight_gradient(shape, precision);
+    let algorithm = plan::weight_gradient_algorithm(shape, precision);
     weight_gradient_by(Isa::best(), shape, algorithm, xs, dys, dws);
 }
 

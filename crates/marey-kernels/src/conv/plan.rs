@@ -62,26 +62,28 @@ impl Algorithm {
         let Some(output) = shape.output() else { return 0. };
         // What one number read or written costs, in multiply-adds: from memory, and from the second cache.
         const FAR: f64 = 40.;
-        const NEAR: f64 = 10.;
+        const NEAR: f64 = 14.;
+        // What a product of no depth would cost, as depth: its sums are loaded and stored.
+        const SUMS: usize = 24;
         let weights = if fresh { 3. * FAR } else { FAR } * shape.weight_len() as f64;
         let places =
             |m: usize| (shape.n * output[0] * output[1].div_ceil(m) * output[2].div_ceil(m)) as f64;
         match self {
             Self::Depthwise => 0.,
-            Self::Direct => places(1) * (shape.depth() * shape.c_out) as f64 + weights,
+            Self::Direct => places(1) * ((shape.depth() + SUMS) * shape.c_out) as f64 + weights,
             Self::Time2 | Self::Time4 => {
                 let m = if self == Self::Time2 { 2 } else { 4 };
                 let points = (m + 2) as f64;
                 let tiles = (shape.n * output[0].div_ceil(m) * output[1] * output[2]) as f64;
                 let channels = shape.c_in.next_multiple_of(16) + shape.c_out.next_multiple_of(16);
-                let products = points * (shape.c_in * shape.c_out) as f64;
+                let products = points * ((shape.depth() / 3 + SUMS) * shape.c_out) as f64;
                 tiles * (products + points * NEAR * channels as f64) + points / 3. * weights
             }
             Self::Winograd2 | Self::Winograd4 => {
                 let m = if self == Self::Winograd2 { 2 } else { 4 };
                 let points = ((m + 2) * (m + 2)) as f64;
                 let taps = shape.window.kernel[0];
-                let products = points * (taps * shape.c_in * shape.c_out) as f64;
+                let products = points * ((taps * shape.c_in + SUMS) * shape.c_out) as f64;
                 // Whole vectors are transformed.
                 let channels = shape.c_in.next_multiple_of(16) + shape.c_out.next_multiple_of(16);
                 let transforms = points * NEAR * channels as f64;
@@ -115,8 +117,17 @@ pub fn plan_fresh(shape: &ConvShape, precision: Precision) -> Algorithm {
     pick(shape, precision, true)
 }
 
+/// The algorithm for the gradient of the input.
+pub fn input_gradient_algorithm(shape: &ConvShape, precision: Precision) -> Algorithm {
+    match shape.reversed() {
+        Some(back) => plan_fresh(&back, precision),
+        None if shape.is_depthwise() => Algorithm::Depthwise,
+        None => Algorithm::Direct,
+    }
+}
+
 /// The algorithm for the gradient of the weights.
-pub(super) fn weight_gradient(shape: &ConvShape, precision: Precision) -> Algorithm {
+pub fn weight_gradient_algorithm(shape: &ConvShape, precision: Precision) -> Algorithm {
     let dense = Algorithm::Winograd4.takes(shape) && shape.c_in >= 16 && shape.c_out >= 16;
     // The sums are 4 times as many as the weights: these must be few beside the places.
     let places = shape.output_len().unwrap_or_default() / shape.c_out.max(1);

@@ -67,6 +67,12 @@ impl ConvShape {
         Some(self.output_len()? as u64 * self.depth() as u64)
     }
 
+    /// Bytes of input, weights and output: what a pass reads and writes at least.
+    pub fn bytes(&self) -> Option<u64> {
+        let cells = self.input_len() + self.weight_len() + self.output_len()?;
+        Some((size_of::<f32>() * cells) as u64)
+    }
+
     /// Channels in of a group.
     pub(crate) fn group_in(&self) -> usize {
         self.c_in / self.groups

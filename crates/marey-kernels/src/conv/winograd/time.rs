@@ -1,4 +1,5 @@
-//! Winograd's minimal filtering along time, for kernels 3 x 1 x 1 of stride 1: F(2, 3) and F(4, 3) in one dimension.
+//! Winograd's minimal filtering along time, F(2, 3) and F(4, 3) in one dimension, for kernels 3 x 1 x 1 and for first
+//! layers, which have large kernels over few channels.
 //!
 //! A tile is some frames of one place, so its transform needs no neighbours in the frame. F(4) halves the
 //! multiplications, F(2) takes two thirds of them.
@@ -18,32 +19,47 @@ use crate::scratch::Scratch;
 use crate::shared::Shared;
 use crate::simd::{Isa, Kernel, Vector};
 use crate::tile::{Epilogue, chunks};
+use crate::window::Window;
+
+mod stem;
 
 /// Places whose tiles are transformed together.
 const PLACES: usize = 32;
 
 /// Whether a convolution can be had this way.
 pub(in crate::conv) fn takes(shape: &ConvShape) -> bool {
-    shape.groups == 1
-        && shape.window.kernel == [3, 1, 1]
-        && shape.window.stride == [1; 3]
-        && shape.window.before[1..] == [0, 0]
-        && shape.window.after[1..] == [0, 0]
+    let Window { kernel, stride, .. } = shape.window;
+    shape.groups == 1 && kernel[0] == 3 && stride[0] == 1 && (in_place(shape) || stem(shape))
 }
 
-/// Transforms and packs weights: for each point of a tile, its depth of channels.
+/// Whether a place of the output sees that place of the input alone.
+fn in_place(shape: &ConvShape) -> bool {
+    let Window { kernel, stride, before, after } = shape.window;
+    [kernel[1..] == [1, 1], stride[1..] == [1, 1], before[1..] == [0, 0], after[1..] == [0, 0]]
+        .into_iter()
+        .all(|so| so)
+}
+
+/// Whether this is a first layer: large kernels over few channels, for which there is nothing better.
+fn stem(shape: &ConvShape) -> bool {
+    shape.window.kernel[1] * shape.window.kernel[2] >= 25 && shape.c_in <= 4
+}
+
+/// Transforms and packs weights: for each point of a tile, depth `[tap of the frame, channel]`.
 pub(in crate::conv) fn pack(isa: Isa, shape: &ConvShape, size: Size, weights: Weights) -> Panels {
     let rows: &[[f64; 3]] = match size {
         Size::Two => &Two::TAPS,
         Size::Four => &Four::TAPS,
     };
-    Panels::new(isa, [rows.len(), shape.c_in, shape.c_out], 1, |range, inners, mut writer| {
-        for inner in inners {
+    let [_, kh, kw] = shape.window.kernel;
+    let (c_in, frame) = (shape.c_in, kh * kw);
+    Panels::new(isa, [rows.len(), c_in, shape.c_out], frame, |range, inners, mut writer| {
+        for (inner, at) in inners.flat_map(|inner| (0..frame).map(move |at| (inner, at))) {
             for (i, out) in range.clone().enumerate() {
-                let taps = [0, 1, 2].map(|tap| f64::from(weights.at(0, out, inner, tap)));
+                let taps = [0, 1, 2].map(|t| f64::from(weights.at(0, out, inner, t * frame + at)));
                 for (point, row) in rows.iter().enumerate() {
                     let sum: f64 = row.iter().zip(taps).map(|(g, tap)| g * tap).sum();
-                    writer.row(point, inner)[i] = sum as f32;
+                    writer.row(point, at * c_in + inner)[i] = sum as f32;
                 }
             }
         }
@@ -60,6 +76,9 @@ pub(in crate::conv) fn run(
     epilogue: &Epilogue,
     target: Target,
 ) {
+    if !in_place(shape) {
+        return stem::run(isa, shape, size, panels, xs, epilogue, target);
+    }
     let Some([frames, high, wide]) = shape.output() else { return };
     let (plane, points) = (high * wide, size.outputs() + 2);
     let tiles = frames.div_ceil(size.outputs());
@@ -78,19 +97,9 @@ pub(in crate::conv) fn run(
         let (left, right) = (Shared::new(&mut lefts), Shared::new(&mut rights));
         let sides = Sides { rows, row, step, left, right };
         let strip = Strip { shape, size, frames, plane, clip, places, sides };
-        let blocks = strip.places.len().div_ceil(PLACES);
-        let tasks = || (0..tiles * blocks).into_par_iter().with_max_len(4);
-        let part = |i: usize| {
-            let (tile, first) = (i / blocks, i % blocks * PLACES);
-            (tile, first..strip.places.len().min(first + PLACES))
-        };
-        tasks().for_each(|i| {
-            let (tile, places) = part(i);
-            isa.run(Input { strip: &strip, xs, tile, places });
-        });
+        strip.each(tiles, |tile, places| isa.run(Input { strip: &strip, xs, tile, places }));
         products(isa, points, panels, &chunks, sides);
-        tasks().for_each(|i| {
-            let (tile, places) = part(i);
+        strip.each(tiles, |tile, places| {
             isa.run(Output { strip: &strip, epilogue, target, tile, places });
         });
     }
@@ -107,6 +116,17 @@ struct Strip<'a> {
     clip: usize,
     places: Range<usize>,
     sides: Sides<'a>,
+}
+
+impl Strip<'_> {
+    /// Calls `run` in parallel with each tile and some of the places, counted from the strip's first.
+    fn each(&self, tiles: usize, run: impl Fn(usize, Range<usize>) + Sync) {
+        let blocks = self.places.len().div_ceil(PLACES);
+        (0..tiles * blocks).into_par_iter().with_max_len(4).for_each(|i| {
+            let (tile, first) = (i / blocks, i % blocks * PLACES);
+            run(tile, first..self.places.len().min(first + PLACES));
+        });
+    }
 }
 
 /// The transform of a tile of frames of some of a strip's places.
