@@ -1,154 +1,37 @@
 //! `bench`: how fast, and how much memory.
 
-use std::time::Instant;
-
-use candle::{DType, Tensor};
-use candle_nn::VarMap;
-use marey::layers::rng::train_step;
-use marey::layers::{backward, drawn, seeded, with_precision};
-use marey::zoo;
-use serde::Serialize;
-
-use crate::cli::{Device, Precision, count};
-use crate::{exit, out};
+mod compare;
+mod layer;
+mod model;
 
 /// Measure
 #[derive(Debug, clap::Subcommand)]
 pub enum Bench {
-    Model(Args),
-}
-
-/// Time a network's forward pass, or forward and backward
-#[derive(Debug, clap::Args)]
-#[command(
-    after_help = "Examples:\n  cargo xtask bench model c3d --threads 2\n  cargo xtask bench model r3d-18 --frames 16 --size 112 --train --runs 5 --json"
-)]
-pub struct Args {
-    /// As `models` lists it
-    model: String,
-    /// Frames of a clip [default: the paper's]
-    #[arg(long, value_parser = count)]
-    frames: Option<usize>,
-    /// Side of a frame [default: the paper's]
-    #[arg(long, value_parser = count)]
-    size: Option<usize>,
-    /// Clips of a batch
-    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..))]
-    batch: u16,
-    /// Number of classes
-    #[arg(long, default_value_t = 101, value_parser = count)]
-    classes: usize,
-    /// Timed runs, after one that is not
-    #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u16).range(1..))]
-    runs: u16,
-    /// Forward and backward of the summed logits, as in training
-    #[arg(long)]
-    train: bool,
-    /// How exactly to compute
-    #[arg(long, value_enum, default_value = "f32")]
-    precision: Precision,
-    /// Where to compute
-    #[arg(long, value_enum, default_value = "cpu")]
-    device: Device,
-    /// Seeds weights and clip
-    #[arg(long, default_value_t = 1)]
-    seed: u64,
-    /// Print a JSON object
-    #[arg(long)]
-    json: bool,
-}
-
-#[derive(Serialize)]
-struct Report {
-    model: &'static str,
-    /// `[N, C, T, H, W]`.
-    input: [usize; 5],
-    train: bool,
-    median_ms: f64,
-    min_ms: f64,
-    peak_rss_mb: f64,
-    threads: usize,
-    precision: &'static str,
-    runs: u16,
+    Model(model::Args),
+    Layer(layer::Args),
 }
 
 pub fn run(bench: &Bench) -> anyhow::Result<u8> {
-    let Bench::Model(args) = bench;
-    let precision = args.precision.layers()?;
-    let model = zoo::find(&args.model)?;
-    let device = args.device.open()?;
-    let mut sizes = model.sizes(args.classes);
-    let [t, h, w] = &mut sizes.input;
-    *t = args.frames.unwrap_or(*t);
-    (*h, *w) = args.size.map_or((*h, *w), |size| (size, size));
-    let weights = if args.train {
-        seeded(&VarMap::new(), args.seed, DType::F32, &device)
-    } else {
-        drawn(args.seed, DType::F32, &device)
-    };
-    let network = model.build(&sizes, weights)?;
-    let [t, h, w] = sizes.input;
-    let dims = [args.batch.into(), sizes.c_in, t, h, w];
-    let clip = drawn(args.seed, DType::F32, &device);
-    let clip =
-        clip.get_with_hints(&dims, "clip", candle_nn::Init::Randn { mean: 0., stdev: 1. })?;
-    let pass = |step: u64| -> anyhow::Result<()> {
-        if args.train {
-            let gradients = || backward(&network.forward_t(&clip, true)?.sum_all()?);
-            train_step(args.seed, step, || with_precision(precision, gradients))?;
-        } else {
-            finish(&with_precision(precision, || network.forward_t(&clip, false))?)?;
-        }
-        Ok(())
-    };
-    pass(0)?;
+    match bench {
+        Bench::Model(args) => model::run(args),
+        Bench::Layer(args) => layer::run(args),
+    }
+}
+
+/// The middle of `times`, sorted in place.
+fn median(times: &mut [f64]) -> f64 {
+    times.sort_by(f64::total_cmp);
+    (times[(times.len() - 1) / 2] + times[times.len() / 2]) / 2.
+}
+
+/// Milliseconds of each of `runs` calls of `f`, after one that is not timed.
+fn timed(runs: u16, mut f: impl FnMut() -> anyhow::Result<()>) -> anyhow::Result<Vec<f64>> {
+    f()?;
     let mut times = Vec::new();
-    for step in 0..args.runs {
-        let start = Instant::now();
-        pass(step.into())?;
+    for _ in 0..runs {
+        let start = std::time::Instant::now();
+        f()?;
         times.push(start.elapsed().as_secs_f64() * 1e3);
     }
-    times.sort_by(f64::total_cmp);
-    let report = Report {
-        model: model.name,
-        input: dims,
-        train: args.train,
-        median_ms: (times[(times.len() - 1) / 2] + times[times.len() / 2]) / 2.,
-        min_ms: times[0],
-        peak_rss_mb: peak_rss_mb(),
-        threads: rayon::current_num_threads(),
-        precision: args.precision.name(),
-        runs: args.runs,
-    };
-    if args.json {
-        out::json(&report)?;
-    } else {
-        out::text(&format!(
-            "{} {:?}{}: median {:.1} ms, best {:.1} ms of {} runs, {} threads, {}, {:.0} MB at most",
-            report.model,
-            report.input,
-            if report.train { " forward and backward" } else { " forward" },
-            report.median_ms,
-            report.min_ms,
-            report.runs,
-            report.threads,
-            report.precision,
-            report.peak_rss_mb,
-        ))?;
-    }
-    Ok(exit::OK)
-}
-
-/// Waits until a device has computed `ys`.
-fn finish(ys: &Tensor) -> candle::Result<()> {
-    ys.flatten_all()?.narrow(0, 0, 1)?.to_vec1::<f32>().map(drop)
-}
-
-/// The most memory the process had, in MB of 2^20 bytes; 0 where the system does not say.
-fn peak_rss_mb() -> f64 {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
-    line.and_then(|line| line.trim().trim_end_matches(" kB").parse::<f64>().ok())
-        .unwrap_or_default()
-        / 1024.
+    Ok(times)
 }

@@ -109,3 +109,30 @@ fn bench_measures_what_it_was_asked_to() {
             .contains("bf16")
     );
 }
+
+#[test]
+fn bench_compares_with_an_earlier_report_of_the_same_and_refuses_another() {
+    let folder = tempfile::tempdir().unwrap();
+    let layer = ["bench", "layer", "mc3-18", "--frames", "4", "--size", "32", "--runs", "1"];
+    let with = |more: &[&'static str]| layer.iter().copied().chain(more.iter().copied()).collect();
+    let before: Vec<&str> = with(&["--train", "--json"]);
+    let report = json(folder.path(), &before);
+    let layers = report["layers"].as_array().unwrap();
+    let times = |pass: &str| {
+        let of = layers.iter().filter(|layer| layer["pass"] == pass);
+        of.map(|layer| layer["times"].as_u64().unwrap()).sum::<u64>()
+    };
+    // Table 1 of its paper: the stem, two convolutions in each of eight blocks, three shortcuts.
+    assert_eq!([times("forward"), times("input gradient"), times("weight gradient")], [20; 3]);
+    assert!(layers.iter().all(|layer| layer["median_ms"].as_f64().unwrap() > 0.));
+    std::fs::write(folder.path().join("before.json"), report.to_string()).unwrap();
+    let after: Vec<&str> = with(&["--compare", "before.json"]);
+    let text = done(folder.path(), &after).stdout;
+    assert!(text.contains("before / now") && !text.contains(" new"), "{text}");
+    let other = ["bench", "model", "mc3-18", "--frames", "4", "--size", "32", "--runs", "1"];
+    let other: Vec<&str> = other.into_iter().chain(["--compare", "before.json"]).collect();
+    let error = refused(4, folder.path(), &other);
+    assert!(error.contains("before.json") && error.contains("train"), "{error}");
+    std::fs::write(folder.path().join("before.json"), "{").unwrap();
+    assert!(refused(4, folder.path(), &after).contains("before.json"));
+}

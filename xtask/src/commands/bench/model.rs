@@ -1,0 +1,153 @@
+//! `bench model`: a whole network's time and memory.
+
+use std::path::PathBuf;
+
+use candle::{DType, Tensor};
+use candle_nn::VarMap;
+use marey::layers::rng::train_step;
+use marey::layers::{backward, drawn, seeded, with_precision};
+use marey::zoo;
+use serde::Serialize;
+
+use super::{compare, median, timed};
+use crate::cli::{Device, Precision, count};
+use crate::{exit, out};
+
+/// Time a network's forward pass, or forward and backward
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Examples:\n  cargo xtask bench model c3d --threads 2\n  cargo xtask bench model r3d-18 --frames 16 --size 112 --train --runs 5 --json"
+)]
+pub struct Args {
+    /// As `models` lists it
+    model: String,
+    /// Frames of a clip [default: the paper's]
+    #[arg(long, value_parser = count)]
+    frames: Option<usize>,
+    /// Side of a frame [default: the paper's]
+    #[arg(long, value_parser = count)]
+    size: Option<usize>,
+    /// Clips of a batch
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..))]
+    batch: u16,
+    /// Number of classes
+    #[arg(long, default_value_t = 101, value_parser = count)]
+    classes: usize,
+    /// Timed runs, after one that is not
+    #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u16).range(1..))]
+    runs: u16,
+    /// Forward and backward of the summed logits, as in training
+    #[arg(long)]
+    train: bool,
+    /// How exactly to compute
+    #[arg(long, value_enum, default_value = "f32")]
+    precision: Precision,
+    /// Where to compute
+    #[arg(long, value_enum, default_value = "cpu")]
+    device: Device,
+    /// Seeds weights and clip
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// An earlier report (`--json`) of the same network, to print the ratio to
+    #[arg(long, value_name = "FILE")]
+    compare: Option<PathBuf>,
+    /// Print a JSON object
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Serialize)]
+struct Report {
+    model: &'static str,
+    /// `[N, C, T, H, W]`.
+    input: [usize; 5],
+    train: bool,
+    median_ms: f64,
+    min_ms: f64,
+    peak_rss_mb: f64,
+    threads: usize,
+    precision: &'static str,
+    runs: u16,
+}
+
+pub fn run(args: &Args) -> anyhow::Result<u8> {
+    let precision = args.precision.layers()?;
+    let model = zoo::find(&args.model)?;
+    let device = args.device.open()?;
+    let mut sizes = model.sizes(args.classes);
+    let [t, h, w] = &mut sizes.input;
+    *t = args.frames.unwrap_or(*t);
+    (*h, *w) = args.size.map_or((*h, *w), |size| (size, size));
+    let weights = if args.train {
+        seeded(&VarMap::new(), args.seed, DType::F32, &device)
+    } else {
+        drawn(args.seed, DType::F32, &device)
+    };
+    let network = model.build(&sizes, weights)?;
+    let [t, h, w] = sizes.input;
+    let dims = [args.batch.into(), sizes.c_in, t, h, w];
+    let clip = drawn(args.seed, DType::F32, &device);
+    let clip =
+        clip.get_with_hints(&dims, "clip", candle_nn::Init::Randn { mean: 0., stdev: 1. })?;
+    let mut step = 0;
+    let mut times = timed(args.runs, || {
+        if args.train {
+            let gradients = || backward(&network.forward_t(&clip, true)?.sum_all()?);
+            train_step(args.seed, step, || with_precision(precision, gradients))?;
+            step += 1;
+        } else {
+            finish(&with_precision(precision, || network.forward_t(&clip, false))?)?;
+        }
+        Ok(())
+    })?;
+    let report = Report {
+        model: model.name,
+        input: dims,
+        train: args.train,
+        median_ms: median(&mut times),
+        min_ms: times[0],
+        peak_rss_mb: peak_rss_mb(),
+        threads: rayon::current_num_threads(),
+        precision: args.precision.name(),
+        runs: args.runs,
+    };
+    let now = serde_json::to_value(&report)?;
+    let same = ["model", "input", "train", "precision"];
+    let before = args.compare.as_ref().map(|path| compare::read(path, &now, &same)).transpose()?;
+    if args.json {
+        out::json(&report)?;
+    } else {
+        let before = before.and_then(|before| before["median_ms"].as_f64());
+        let than = before.map_or(String::new(), |before| {
+            let ratio = compare::ratio(Some(before), report.median_ms);
+            format!("; {before:.1} ms before, {ratio} times the speed")
+        });
+        out::text(&format!(
+            "{} {:?}{}: median {:.1} ms, best {:.1} ms of {} runs, {} threads, {}, {:.0} MB at most{than}",
+            report.model,
+            report.input,
+            if report.train { " forward and backward" } else { " forward" },
+            report.median_ms,
+            report.min_ms,
+            report.runs,
+            report.threads,
+            report.precision,
+            report.peak_rss_mb,
+        ))?;
+    }
+    Ok(exit::OK)
+}
+
+/// Waits until a device has computed `ys`.
+fn finish(ys: &Tensor) -> candle::Result<()> {
+    ys.flatten_all()?.narrow(0, 0, 1)?.to_vec1::<f32>().map(drop)
+}
+
+/// The most memory the process had, in MB of 2^20 bytes; 0 where the system does not say.
+fn peak_rss_mb() -> f64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+    line.and_then(|line| line.trim().trim_end_matches(" kB").parse::<f64>().ok())
+        .unwrap_or_default()
+        / 1024.
+}
