@@ -7,9 +7,13 @@
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
 pub fn keep() {
     const STEP: i32 = 64 << 20;
-    for (setting, value) in
-        [(libc::M_MMAP_MAX, 0), (libc::M_TRIM_THRESHOLD, i32::MAX), (libc::M_TOP_PAD, STEP)]
-    {
+    // One arena: what one thread freed another may have.
+    for (setting, value) in [
+        (libc::M_MMAP_MAX, 0),
+        (libc::M_TRIM_THRESHOLD, i32::MAX),
+        (libc::M_TOP_PAD, STEP),
+        (libc::M_ARENA_MAX, 1),
+    ] {
         // SAFETY: settings of the allocator, changed while there is one thread. An error changes nothing.
         unsafe { libc::mallopt(setting, value) };
     }

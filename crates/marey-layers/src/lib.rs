@@ -13,6 +13,7 @@ pub mod pool;
 pub mod precision;
 pub mod relu;
 pub mod rng;
+pub mod threads;
 pub mod trace;
 pub mod unit;
 
@@ -33,4 +34,5 @@ pub use pool::{AvgPool3d, MaxPool3d, Pool3dConfig, global_avg_pool, global_max_p
 pub use precision::{Precision, with_precision};
 pub use relu::relu;
 pub use tape::backward;
+pub use threads::in_pool;
 pub use unit::{Unit, Units, forward_concat_t};

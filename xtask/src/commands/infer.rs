@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use anyhow::Context;
 use candle::{DType, Tensor};
-use marey::layers::with_precision;
+use marey::layers::{in_pool, with_precision};
 use marey::zoo;
 
 use crate::cli::{Device, Precision, count};
@@ -51,9 +51,10 @@ pub fn run(args: &Args) -> anyhow::Result<u8> {
     let mut sizes = model.sizes(args.classes.unwrap_or(model.classes));
     (sizes.c_in, sizes.input) = (c_in, [t, h, w]);
     let network = model.load(&sizes, &args.weights, &device)?;
-    let (logits, features) = with_precision(precision, || {
+    let pass = || {
         candle::Result::Ok((network.forward_t(&clip, false)?, network.features_t(&clip, false)?))
-    })?;
+    };
+    let (logits, features) = in_pool(|| with_precision(precision, pass))?;
     let results = HashMap::from([
         ("logits".to_string(), logits.to_device(&candle::Device::Cpu)?),
         ("features".to_string(), features.to_device(&candle::Device::Cpu)?),

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use candle::{DType, Tensor};
 use candle_nn::VarMap;
 use marey::layers::rng::train_step;
-use marey::layers::{backward, drawn, seeded, with_precision};
+use marey::layers::{backward, drawn, in_pool, seeded, with_precision};
 use marey::zoo;
 use serde::Serialize;
 
@@ -90,15 +90,17 @@ pub fn run(args: &Args) -> anyhow::Result<u8> {
     let clip =
         clip.get_with_hints(&dims, "clip", candle_nn::Init::Randn { mean: 0., stdev: 1. })?;
     let mut step = 0;
-    let mut times = timed(args.runs, || {
+    let pass = |step: u64| -> candle::Result<()> {
         if args.train {
             let gradients = || backward(&network.forward_t(&clip, true)?.sum_all()?);
             train_step(args.seed, step, || with_precision(precision, gradients))?;
-            step += 1;
-        } else {
-            finish(&with_precision(precision, || network.forward_t(&clip, false))?)?;
+            return Ok(());
         }
-        Ok(())
+        finish(&with_precision(precision, || network.forward_t(&clip, false))?)
+    };
+    let mut times = timed(args.runs, || {
+        step += 1;
+        Ok(in_pool(|| pass(step))?)
     })?;
     let report = Report {
         model: model.name,
