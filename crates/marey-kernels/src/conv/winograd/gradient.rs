@@ -8,7 +8,7 @@ use rayon::prelude::*;
 use crate::conv::ConvShape;
 use crate::conv::gradient::Product;
 use crate::conv::winograd::tiling::{Strip, Tiling};
-use crate::conv::winograd::transform::{Four, Transform, Two};
+use crate::conv::winograd::transform::{By, Transform, Transformed};
 use crate::conv::winograd::{Size, input};
 use crate::scratch::Scratch;
 use crate::shared::Shared;
@@ -40,7 +40,7 @@ pub(in crate::conv) fn weight_gradient(
         input::transform(isa, &tiling, &strip, xs, left);
         let lines = strip.frames.len() * strip.rows.len();
         (0..lines).into_par_iter().with_max_len(4).for_each(|line| {
-            isa.run(Slopes { tiling: &tiling, strip: &strip, dys, right, line });
+            isa.run(By(size, Slopes { tiling: &tiling, strip: &strip, dys, right, line }));
         });
         // A task is one tap of one point.
         let tasks = sums[..points * taps * c_in * c_out].par_chunks_mut(c_in * c_out);
@@ -53,7 +53,7 @@ pub(in crate::conv) fn weight_gradient(
         });
     }
     dws.par_chunks_mut(c_in * taps * 9 * LANES).enumerate().with_max_len(1).for_each(|(i, dws)| {
-        isa.run(Back { tiling: &tiling, sums: &sums, first: i * LANES, dws });
+        isa.run(By(size, Back { tiling: &tiling, sums: &sums, first: i * LANES, dws }));
     });
 }
 
@@ -66,24 +66,9 @@ struct Slopes<'a> {
     line: usize,
 }
 
-impl Kernel for Slopes<'_> {
-    type Output = ();
-
+impl Transformed for Slopes<'_> {
     #[inline(always)]
-    unsafe fn run<V: Vector>(self) {
-        // SAFETY: as of the kernel.
-        unsafe {
-            match self.tiling.size {
-                Size::Two => self.tiles::<V, 4, 2, Two>(),
-                Size::Four => self.tiles::<V, 6, 4, Four>(),
-            }
-        }
-    }
-}
-
-impl Slopes<'_> {
-    #[inline(always)]
-    unsafe fn tiles<V: Vector, const A: usize, const M: usize, T: Transform<A, M>>(&self) {
+    unsafe fn run<V: Vector, const A: usize, const M: usize, T: Transform<A, M>>(self) {
         let (Tiling { shape, output: [frames, h, w], tiles, c_out, .. }, strip) =
             (*self.tiling, self.strip);
         let (frame, row) = strip.line(self.line);
@@ -173,24 +158,9 @@ struct Back<'a> {
     dws: &'a mut [f32],
 }
 
-impl Kernel for Back<'_> {
-    type Output = ();
-
+impl Transformed for Back<'_> {
     #[inline(always)]
-    unsafe fn run<V: Vector>(self) {
-        // SAFETY: as of the kernel.
-        unsafe {
-            match self.tiling.size {
-                Size::Two => self.taps::<V, 4, 2, Two>(),
-                Size::Four => self.taps::<V, 6, 4, Four>(),
-            }
-        }
-    }
-}
-
-impl Back<'_> {
-    #[inline(always)]
-    unsafe fn taps<V: Vector, const A: usize, const M: usize, T: Transform<A, M>>(self) {
+    unsafe fn run<V: Vector, const A: usize, const M: usize, T: Transform<A, M>>(self) {
         let Tiling { shape, c_out, .. } = *self.tiling;
         let (c_in, taps) = (shape.c_in, shape.window.kernel[0]);
         let filter = c_in * taps * 9;

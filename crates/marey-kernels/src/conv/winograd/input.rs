@@ -2,11 +2,10 @@
 
 use rayon::prelude::*;
 
-use crate::conv::winograd::Size;
 use crate::conv::winograd::tiling::{Strip, Tiling};
-use crate::conv::winograd::transform::{Four, Transform, Two};
+use crate::conv::winograd::transform::{By, Transform, Transformed};
 use crate::shared::Shared;
-use crate::simd::{Isa, Kernel, Vector};
+use crate::simd::{Isa, Vector};
 
 /// The tiles of `strip`, transformed: for each point, `[frame, tile, channel]`.
 pub(super) fn transform(isa: Isa, tiling: &Tiling, strip: &Strip, xs: &[f32], left: Shared) {
@@ -16,7 +15,8 @@ pub(super) fn transform(isa: Isa, tiling: &Tiling, strip: &Strip, xs: &[f32], le
         let (at, step) = (i * tiling.tiles[1] * tiling.c_in, strip.left_step);
         let frame = (strip.frames.start + frame).checked_sub(tiling.shape.window.before[0]);
         let frame = frame.filter(|frame| *frame < tiling.shape.input[0]);
-        isa.run(Input { tiling, xs, clip: strip.clip, frame, row, left, at, step });
+        let input = Input { tiling, xs, clip: strip.clip, frame, row, left, at, step };
+        isa.run(By(tiling.size, input));
     });
 }
 
@@ -34,24 +34,9 @@ struct Input<'a> {
     step: usize,
 }
 
-impl Kernel for Input<'_> {
-    type Output = ();
-
+impl Transformed for Input<'_> {
     #[inline(always)]
-    unsafe fn run<V: Vector>(self) {
-        // SAFETY: as of the kernel.
-        unsafe {
-            match self.tiling.size {
-                Size::Two => self.tiles::<V, 4, 2, Two>(),
-                Size::Four => self.tiles::<V, 6, 4, Four>(),
-            }
-        }
-    }
-}
-
-impl Input<'_> {
-    #[inline(always)]
-    unsafe fn tiles<V: Vector, const A: usize, const M: usize, T: Transform<A, M>>(&self) {
+    unsafe fn run<V: Vector, const A: usize, const M: usize, T: Transform<A, M>>(self) {
         let Tiling { shape, tiles, c_in, .. } = *self.tiling;
         let ([_, h, w], c) = (shape.input, shape.c_in);
         let [_, before_h, before_w] = shape.window.before;

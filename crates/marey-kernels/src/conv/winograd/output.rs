@@ -3,11 +3,10 @@
 use rayon::prelude::*;
 
 use crate::conv::direct::Target;
-use crate::conv::winograd::Size;
 use crate::conv::winograd::tiling::{Strip, Tiling};
-use crate::conv::winograd::transform::{Four, Transform, Two};
+use crate::conv::winograd::transform::{By, Transform, Transformed};
 use crate::shared::Shared;
-use crate::simd::{Isa, Kernel, Vector};
+use crate::simd::{Isa, Vector};
 use crate::tile::Epilogue;
 
 /// The outputs of the tiles of `strip`, finished.
@@ -24,7 +23,8 @@ pub(super) fn transform(
         let (frame, row) = strip.line(i);
         let (at, step) = (i * tiling.tiles[1] * tiling.c_out, strip.right_step);
         let frame = strip.clip * tiling.output[0] + strip.frames.start + frame;
-        isa.run(Output { tiling, epilogue, target, frame, row, right, at, step });
+        let output = Output { tiling, epilogue, target, frame, row, right, at, step };
+        isa.run(By(tiling.size, output));
     });
 }
 
@@ -41,24 +41,9 @@ struct Output<'a> {
     step: usize,
 }
 
-impl Kernel for Output<'_> {
-    type Output = ();
-
+impl Transformed for Output<'_> {
     #[inline(always)]
-    unsafe fn run<V: Vector>(self) {
-        // SAFETY: as of the kernel.
-        unsafe {
-            match self.tiling.size {
-                Size::Two => self.tiles::<V, 4, 2, Two>(),
-                Size::Four => self.tiles::<V, 6, 4, Four>(),
-            }
-        }
-    }
-}
-
-impl Output<'_> {
-    #[inline(always)]
-    unsafe fn tiles<V: Vector, const A: usize, const M: usize, T: Transform<A, M>>(&self) {
+    unsafe fn run<V: Vector, const A: usize, const M: usize, T: Transform<A, M>>(self) {
         let (Tiling { shape, output, tiles, c_out, .. }, target) = (*self.tiling, self.target);
         let [_, h, w] = output;
         let finish = self.epilogue.from(0, shape.c_out);

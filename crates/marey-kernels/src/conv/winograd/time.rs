@@ -13,11 +13,11 @@ use crate::conv::direct::Target;
 use crate::conv::weights::{Panels, Weights};
 use crate::conv::winograd::products::{Sides, products};
 use crate::conv::winograd::tiling::{apart, far_apart};
-use crate::conv::winograd::transform::{Four, Transform, Two};
+use crate::conv::winograd::transform::{By, Four, Transform, Transformed, Two};
 use crate::conv::winograd::{STRIP, Size};
 use crate::scratch::Scratch;
 use crate::shared::Shared;
-use crate::simd::{Isa, Kernel, Vector};
+use crate::simd::{Isa, Vector};
 use crate::tile::{Epilogue, chunks};
 use crate::window::Window;
 
@@ -96,11 +96,13 @@ pub(in crate::conv) fn run(
         let mut rights = Scratch::of(points * step[1]);
         let (left, right) = (Shared::new(&mut lefts), Shared::new(&mut rights));
         let sides = Sides { rows, row, step, left, right };
-        let strip = Strip { shape, size, frames, plane, clip, places, sides };
-        strip.each(tiles, |tile, places| isa.run(Input { strip: &strip, xs, tile, places }));
+        let strip = Strip { shape, frames, plane, clip, places, sides };
+        strip.each(tiles, |tile, places| {
+            isa.run(By(size, Input { strip: &strip, xs, tile, places }));
+        });
         products(isa, points, panels, &chunks, sides);
         strip.each(tiles, |tile, places| {
-            isa.run(Output { strip: &strip, epilogue, target, tile, places });
+            isa.run(By(size, Output { strip: &strip, epilogue, target, tile, places }));
         });
     }
 }
@@ -108,7 +110,6 @@ pub(in crate::conv) fn run(
 /// Some places of all frames of a clip.
 struct Strip<'a> {
     shape: &'a ConvShape,
-    size: Size,
     /// Of the output.
     frames: usize,
     /// Places of a frame.
@@ -137,24 +138,9 @@ struct Input<'a> {
     places: Range<usize>,
 }
 
-impl Kernel for Input<'_> {
-    type Output = ();
-
+impl Transformed for Input<'_> {
     #[inline(always)]
-    unsafe fn run<V: Vector>(self) {
-        // SAFETY: as of the kernel.
-        unsafe {
-            match self.strip.size {
-                Size::Two => self.tiles::<V, 4, 2, Two>(),
-                Size::Four => self.tiles::<V, 6, 4, Four>(),
-            }
-        }
-    }
-}
-
-impl Input<'_> {
-    #[inline(always)]
-    unsafe fn tiles<V: Vector, const A: usize, const M: usize, T: Transform<A, M>>(&self) {
+    unsafe fn run<V: Vector, const A: usize, const M: usize, T: Transform<A, M>>(self) {
         let &Strip { shape, plane, clip, sides, .. } = self.strip;
         let ([frames, ..], c) = (shape.input, shape.c_in);
         let first = (self.tile * M) as isize - shape.window.before[0] as isize;
@@ -197,24 +183,9 @@ struct Output<'a> {
     places: Range<usize>,
 }
 
-impl Kernel for Output<'_> {
-    type Output = ();
-
+impl Transformed for Output<'_> {
     #[inline(always)]
-    unsafe fn run<V: Vector>(self) {
-        // SAFETY: as of the kernel.
-        unsafe {
-            match self.strip.size {
-                Size::Two => self.tiles::<V, 4, 2, Two>(),
-                Size::Four => self.tiles::<V, 6, 4, Four>(),
-            }
-        }
-    }
-}
-
-impl Output<'_> {
-    #[inline(always)]
-    unsafe fn tiles<V: Vector, const A: usize, const M: usize, T: Transform<A, M>>(&self) {
+    unsafe fn run<V: Vector, const A: usize, const M: usize, T: Transform<A, M>>(self) {
         let (&Strip { shape, plane, clip, frames, sides, .. }, target) = (self.strip, self.target);
         let c = shape.c_out;
         let finish = self.epilogue.from(0, c);

@@ -4,7 +4,8 @@
 //! <https://arxiv.org/abs/1509.09308>. F(4, 3) is taken at the points 0, ±3/4, ±3/2 and infinity in the place of their 0, ±1,
 //! ±2: on random layers its rounding error is half of theirs in the mean, a quarter at most.
 
-use crate::simd::Vector;
+use crate::conv::winograd::Size;
+use crate::simd::{Kernel, Vector};
 
 /// Minimal filtering: `M` outputs of three taps from `A = M + 2` inputs with `A` multiplications.
 pub(super) trait Transform<const A: usize, const M: usize> {
@@ -23,6 +24,32 @@ pub(super) trait Transform<const A: usize, const M: usize> {
 
     /// `A y`, the transpose of [`Self::output`]: what the gradient of the outputs is to the products.
     unsafe fn gradient<V: Vector>(y: [V; M]) -> [V; A];
+}
+
+/// Something to be run on vectors by the transform of a [`Size`].
+pub(super) trait Transformed {
+    /// # Safety
+    ///
+    /// As of [`Kernel`], whose implementation this is.
+    unsafe fn run<V: Vector, const A: usize, const M: usize, T: Transform<A, M>>(self);
+}
+
+/// A kernel by the transform of a size.
+pub(super) struct By<K>(pub(super) Size, pub(super) K);
+
+impl<K: Transformed> Kernel for By<K> {
+    type Output = ();
+
+    #[inline(always)]
+    unsafe fn run<V: Vector>(self) {
+        // SAFETY: as of the kernel.
+        unsafe {
+            match self.0 {
+                Size::Two => self.1.run::<V, 4, 2, Two>(),
+                Size::Four => self.1.run::<V, 6, 4, Four>(),
+            }
+        }
+    }
 }
 
 /// F(2, 3).

@@ -12,10 +12,10 @@ use crate::conv::weights::Panels;
 use crate::conv::winograd::Size;
 use crate::conv::winograd::products::Sides;
 use crate::conv::winograd::tiling::far_apart;
-use crate::conv::winograd::transform::{Four, Transform, Two};
+use crate::conv::winograd::transform::{By, Transform, Transformed};
 use crate::scratch::Scratch;
 use crate::shared::Shared;
-use crate::simd::{Isa, Kernel, Vector};
+use crate::simd::{Isa, Vector};
 use crate::tile::Epilogue;
 
 /// Cells of a frame that are transformed together.
@@ -51,7 +51,8 @@ pub(super) fn run(
         (0..tiles * parts).into_par_iter().for_each(|i| {
             let (tile, first) = (i / parts, i % parts * CELLS);
             let cells = first..frame.min(first + CELLS);
-            isa.run(Input { shape, size, xs, clip, tile, cells, left, step: step[0] });
+            let input = Input { shape, xs, clip, tile, cells, left, step: step[0] };
+            isa.run(By(size, input));
         });
         let right = Shared::new(&mut rights);
         for point in 0..points {
@@ -62,9 +63,9 @@ pub(super) fn run(
         }
         let sides =
             Sides { rows: tiles * plane, row: [shape.c_in, shape.c_out], step, left: right, right };
-        let strip = Strip { shape, size, frames, plane, clip, places: 0..plane, sides };
+        let strip = Strip { shape, frames, plane, clip, places: 0..plane, sides };
         strip.each(tiles, |tile, places| {
-            isa.run(Output { strip: &strip, epilogue, target, tile, places });
+            isa.run(By(size, Output { strip: &strip, epilogue, target, tile, places }));
         });
     }
 }
@@ -72,7 +73,6 @@ pub(super) fn run(
 /// The transform of some cells of the frames of a tile.
 struct Input<'a> {
     shape: &'a ConvShape,
-    size: Size,
     xs: &'a [f32],
     clip: usize,
     tile: usize,
@@ -82,24 +82,9 @@ struct Input<'a> {
     step: usize,
 }
 
-impl Kernel for Input<'_> {
-    type Output = ();
-
+impl Transformed for Input<'_> {
     #[inline(always)]
-    unsafe fn run<V: Vector>(self) {
-        // SAFETY: as of the kernel.
-        unsafe {
-            match self.size {
-                Size::Two => self.cells::<V, 4, 2, Two>(),
-                Size::Four => self.cells::<V, 6, 4, Four>(),
-            }
-        }
-    }
-}
-
-impl Input<'_> {
-    #[inline(always)]
-    unsafe fn cells<V: Vector, const A: usize, const M: usize, T: Transform<A, M>>(&self) {
+    unsafe fn run<V: Vector, const A: usize, const M: usize, T: Transform<A, M>>(self) {
         let [frames, high, wide] = self.shape.input;
         let frame = high * wide * self.shape.c_in;
         let first = (self.tile * M) as isize - self.shape.window.before[0] as isize;
