@@ -18,12 +18,13 @@ use crate::trace;
 use direct::Target;
 pub use gradient::{bias_gradient, input_gradient, weight_gradient};
 pub use plan::{
-    Algorithm, Precision, input_gradient_algorithm, plan, plan_fresh, weight_gradient_algorithm,
+    Algorithm, Precision, Size, input_gradient_algorithm, plan, plan_fresh,
+    weight_gradient_algorithm,
 };
 pub use shape::ConvShape;
 use walk::Walk;
 use weights::{Panels, Weights};
-use winograd::{Size, time};
+use winograd::time;
 
 /// Weights laid out for one [`Algorithm`].
 ///
@@ -79,10 +80,8 @@ impl Filter {
                 let columns = shape.group_out();
                 Cells::Panels(direct::pack(isa, shape.groups, &walk, columns, weights, tap))
             }
-            Algorithm::Winograd2 => Cells::Panels(winograd::pack(isa, shape, Size::Two, weights)),
-            Algorithm::Winograd4 => Cells::Panels(winograd::pack(isa, shape, Size::Four, weights)),
-            Algorithm::Time2 => Cells::Panels(time::pack(isa, shape, Size::Two, weights)),
-            Algorithm::Time4 => Cells::Panels(time::pack(isa, shape, Size::Four, weights)),
+            Algorithm::Winograd(size) => Cells::Panels(winograd::pack(isa, shape, size, weights)),
+            Algorithm::Time(size) => Cells::Panels(time::pack(isa, shape, size, weights)),
         };
         Self { algorithm, isa, of: belongs(shape), cells }
     }
@@ -124,17 +123,11 @@ impl Filter {
             (Cells::Taps(taps), _) => {
                 depthwise::run(self.isa, &walk, taps, xs, epilogue, target);
             }
-            (Cells::Panels(panels), Algorithm::Winograd2) => {
-                winograd::run(self.isa, shape, Size::Two, panels, xs, epilogue, target);
+            (Cells::Panels(panels), Algorithm::Winograd(size)) => {
+                winograd::run(self.isa, shape, size, panels, xs, epilogue, target);
             }
-            (Cells::Panels(panels), Algorithm::Winograd4) => {
-                winograd::run(self.isa, shape, Size::Four, panels, xs, epilogue, target);
-            }
-            (Cells::Panels(panels), Algorithm::Time2) => {
-                time::run(self.isa, shape, Size::Two, panels, xs, epilogue, target);
-            }
-            (Cells::Panels(panels), Algorithm::Time4) => {
-                time::run(self.isa, shape, Size::Four, panels, xs, epilogue, target);
+            (Cells::Panels(panels), Algorithm::Time(size)) => {
+                time::run(self.isa, shape, size, panels, xs, epilogue, target);
             }
             (Cells::Panels(panels), _) => {
                 direct::run(self.isa, &walk, (panels, 0), shape.groups, xs, epilogue, target);

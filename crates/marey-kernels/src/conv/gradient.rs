@@ -192,15 +192,10 @@ pub(super) fn weight_gradient_by(
     let what = || format!("{shape}, weight gradient {}", algorithm.name());
     trace::timed("conv", what, || match algorithm {
         Algorithm::Depthwise => taps::run(isa, &walk, xs, dys, dws),
-        Algorithm::Direct | Algorithm::Time2 | Algorithm::Time4 => {
+        Algorithm::Direct | Algorithm::Time(_) => {
             outer::run(isa, shape, &walk, xs, dys, dws);
         }
-        Algorithm::Winograd2 => {
-            winograd::weight_gradient(isa, shape, winograd::Size::Two, xs, dys, dws);
-        }
-        Algorithm::Winograd4 => {
-            winograd::weight_gradient(isa, shape, winograd::Size::Four, xs, dys, dws);
-        }
+        Algorithm::Winograd(size) => winograd::weight_gradient(isa, shape, size, xs, dys, dws),
     });
 }
 

@@ -5,18 +5,33 @@ use crate::conv::{ConvShape, winograd};
 /// How a convolution is computed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Algorithm {
-    /// Winograd over the frame, F(2x2), direct over time.
-    Winograd2,
-    /// Winograd over the frame, F(4x4), direct over time.
-    Winograd4,
-    /// Winograd over time, F(2).
-    Time2,
-    /// Winograd over time, F(4).
-    Time4,
+    /// Winograd over the frame, F(2x2) or F(4x4), direct over time.
+    Winograd(Size),
+    /// Winograd over time, F(2) or F(4).
+    Time(Size),
     /// Implicit matrix product.
     Direct,
     /// Tap by tap, a vector of channels at a time.
     Depthwise,
+}
+
+/// Outputs of a Winograd tile along an axis.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Size {
+    /// F(2, 3).
+    Two,
+    /// F(4, 3).
+    Four,
+}
+
+impl Size {
+    /// Outputs of a tile along an axis.
+    pub(super) fn outputs(self) -> usize {
+        match self {
+            Self::Two => 2,
+            Self::Four => 4,
+        }
+    }
 }
 
 /// How exactly to compute.
@@ -31,16 +46,22 @@ pub enum Precision {
 
 impl Algorithm {
     /// All of them.
-    pub const ALL: [Self; 6] =
-        [Self::Winograd2, Self::Winograd4, Self::Time2, Self::Time4, Self::Direct, Self::Depthwise];
+    pub const ALL: [Self; 6] = [
+        Self::Winograd(Size::Two),
+        Self::Winograd(Size::Four),
+        Self::Time(Size::Two),
+        Self::Time(Size::Four),
+        Self::Direct,
+        Self::Depthwise,
+    ];
 
     /// Its name in reports.
     pub fn name(self) -> &'static str {
         match self {
-            Self::Winograd2 => "winograd-f2",
-            Self::Winograd4 => "winograd-f4",
-            Self::Time2 => "winograd-t2",
-            Self::Time4 => "winograd-t4",
+            Self::Winograd(Size::Two) => "winograd-f2",
+            Self::Winograd(Size::Four) => "winograd-f4",
+            Self::Time(Size::Two) => "winograd-t2",
+            Self::Time(Size::Four) => "winograd-t4",
             Self::Direct => "direct",
             Self::Depthwise => "depthwise",
         }
@@ -49,8 +70,8 @@ impl Algorithm {
     /// Whether it can compute `shape`.
     pub fn takes(self, shape: &ConvShape) -> bool {
         match self {
-            Self::Winograd2 | Self::Winograd4 => winograd::takes(shape),
-            Self::Time2 | Self::Time4 => winograd::time::takes(shape),
+            Self::Winograd(_) => winograd::takes(shape),
+            Self::Time(_) => winograd::time::takes(shape),
             Self::Direct => true,
             Self::Depthwise => shape.is_depthwise(),
         }
@@ -71,16 +92,16 @@ impl Algorithm {
         match self {
             Self::Depthwise => 0.,
             Self::Direct => places(1) * ((shape.depth() + SUMS) * shape.c_out) as f64 + weights,
-            Self::Time2 | Self::Time4 => {
-                let m = if self == Self::Time2 { 2 } else { 4 };
+            Self::Time(size) => {
+                let m = size.outputs();
                 let points = (m + 2) as f64;
                 let tiles = (shape.n * output[0].div_ceil(m) * output[1] * output[2]) as f64;
                 let channels = shape.c_in.next_multiple_of(16) + shape.c_out.next_multiple_of(16);
                 let products = points * ((shape.depth() / 3 + SUMS) * shape.c_out) as f64;
                 tiles * (products + points * NEAR * channels as f64) + points / 3. * weights
             }
-            Self::Winograd2 | Self::Winograd4 => {
-                let m = if self == Self::Winograd2 { 2 } else { 4 };
+            Self::Winograd(size) => {
+                let m = size.outputs();
                 let points = ((m + 2) * (m + 2)) as f64;
                 let taps = shape.window.kernel[0];
                 let products = points * ((taps * shape.c_in + SUMS) * shape.c_out) as f64;
@@ -102,11 +123,12 @@ fn pick(shape: &ConvShape, precision: Precision, fresh: bool) -> Algorithm {
     if shape.is_depthwise() {
         return Algorithm::Depthwise;
     }
+    use Algorithm::{Time, Winograd};
     let exact = precision == Precision::F32Exact;
-    let coarse = [Algorithm::Winograd4, Algorithm::Time4];
+    let coarse = |algorithm| matches!(algorithm, Winograd(Size::Four) | Time(Size::Four));
     let usable = Algorithm::ALL
         .into_iter()
-        .filter(|algorithm| algorithm.takes(shape) && !(exact && coarse.contains(algorithm)));
+        .filter(|algorithm| algorithm.takes(shape) && !(exact && coarse(*algorithm)));
     usable
         .min_by(|a, b| a.cost(shape, fresh).total_cmp(&b.cost(shape, fresh)))
         .unwrap_or(Algorithm::Direct)
@@ -128,12 +150,13 @@ pub fn input_gradient_algorithm(shape: &ConvShape, precision: Precision) -> Algo
 
 /// The algorithm for the gradient of the weights.
 pub fn weight_gradient_algorithm(shape: &ConvShape, precision: Precision) -> Algorithm {
-    let dense = Algorithm::Winograd4.takes(shape) && shape.c_in >= 16 && shape.c_out >= 16;
+    let winograd = Algorithm::Winograd(Size::Four);
+    let dense = winograd.takes(shape) && shape.c_in >= 16 && shape.c_out >= 16;
     // The sums are 4 times as many as the weights: these must be few beside the places.
     let places = shape.output_len().unwrap_or_default() / shape.c_out.max(1);
     match () {
         () if shape.is_depthwise() => Algorithm::Depthwise,
-        () if dense && precision == Precision::F32 && places >= 2048 => Algorithm::Winograd4,
+        () if dense && precision == Precision::F32 && places >= 2048 => winograd,
         () => Algorithm::Direct,
     }
 }

@@ -108,8 +108,8 @@ fn passes(
 /// What an algorithm may err, of the largest value.
 fn tolerance(algorithm: Algorithm) -> f64 {
     match algorithm {
-        Algorithm::Winograd4 => 2e-5,
-        Algorithm::Time4 => 5e-6,
+        Algorithm::Winograd(Size::Four) => 2e-5,
+        Algorithm::Time(Size::Four) => 5e-6,
         _ => 2e-6,
     }
 }
@@ -240,8 +240,9 @@ fn bits_do_not_depend_on_the_threads() {
 fn plan_picks_winograd_for_large_frames_and_never_the_coarse_one_when_exact() {
     let shape = large()[0];
     let large = ConvShape { c_in: 256, c_out: 256, input: [8, 28, 28], ..shape };
-    assert_eq!(plan(&large, Precision::F32), Algorithm::Winograd4);
-    assert_ne!(plan(&large, Precision::F32Exact), Algorithm::Winograd4);
+    let coarse = Algorithm::Winograd(Size::Four);
+    assert_eq!(plan(&large, Precision::F32), coarse);
+    assert_ne!(plan(&large, Precision::F32Exact), coarse);
     let window = Window { stride: [2; 3], ..large.window };
     assert_eq!(plan(&ConvShape { window, ..large }, Precision::F32), Algorithm::Direct);
 }

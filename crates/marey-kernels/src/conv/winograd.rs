@@ -9,9 +9,9 @@
 // Rows and columns of small matrices: their numbers say more than iterators.
 #![allow(clippy::needless_range_loop)]
 
-use crate::conv::ConvShape;
 use crate::conv::direct::Target;
 use crate::conv::weights::Panels;
+use crate::conv::{ConvShape, Size};
 use crate::scratch::Scratch;
 use crate::shared::Shared;
 use crate::simd::Isa;
@@ -34,22 +34,8 @@ use tiling::Tiling;
 /// Cells of scratch of a strip, if a single row of tiles of a single frame does not take more: 8 MiB.
 const STRIP: usize = 2 << 20;
 
-/// The size of a tile of outputs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Size {
-    Two,
-    Four,
-}
-
 impl Size {
-    fn outputs(self) -> usize {
-        match self {
-            Self::Two => 2,
-            Self::Four => 4,
-        }
-    }
-
-    /// Products of a tile.
+    /// Products of a tile of the frame.
     fn points(self) -> usize {
         (self.outputs() + 2).pow(2)
     }

@@ -5,11 +5,11 @@
 
 use rayon::prelude::*;
 
-use crate::conv::ConvShape;
 use crate::conv::gradient::Product;
+use crate::conv::winograd::input;
 use crate::conv::winograd::tiling::{Strip, Tiling};
 use crate::conv::winograd::transform::{By, Transform, Transformed};
-use crate::conv::winograd::{Size, input};
+use crate::conv::{ConvShape, Size};
 use crate::scratch::Scratch;
 use crate::shared::Shared;
 use crate::simd::{Isa, Kernel, Vector};

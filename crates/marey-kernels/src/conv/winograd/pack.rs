@@ -4,8 +4,8 @@ use std::marker::PhantomData;
 use std::ops::Range;
 
 use crate::conv::ConvShape;
+use crate::conv::Size;
 use crate::conv::weights::{Panels, Weights, Writer};
-use crate::conv::winograd::Size;
 use crate::conv::winograd::transform::{Four, Transform, Two};
 use crate::simd::{Isa, Kernel, Vector};
 

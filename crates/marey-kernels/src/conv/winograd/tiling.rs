@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use crate::conv::ConvShape;
-use crate::conv::winograd::Size;
+use crate::conv::Size;
 use crate::simd::Isa;
 
 /// The tiles of all frames.

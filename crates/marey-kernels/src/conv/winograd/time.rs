@@ -8,13 +8,13 @@ use std::ops::Range;
 
 use rayon::prelude::*;
 
-use crate::conv::ConvShape;
 use crate::conv::direct::Target;
 use crate::conv::weights::{Panels, Weights};
+use crate::conv::winograd::STRIP;
 use crate::conv::winograd::products::{Sides, products};
 use crate::conv::winograd::tiling::{apart, far_apart};
 use crate::conv::winograd::transform::{By, Four, Transform, Transformed, Two};
-use crate::conv::winograd::{STRIP, Size};
+use crate::conv::{ConvShape, Size};
 use crate::scratch::Scratch;
 use crate::shared::Shared;
 use crate::simd::{Isa, Vector};

@@ -4,7 +4,7 @@
 //! <https://arxiv.org/abs/1509.09308>. F(4, 3) is taken at the points 0, ±3/4, ±3/2 and infinity in the place of their 0, ±1,
 //! ±2: on random layers its rounding error is half of theirs in the mean, a quarter at most.
 
-use crate::conv::winograd::Size;
+use crate::conv::Size;
 use crate::simd::{Kernel, Vector};
 
 /// Minimal filtering: `M` outputs of three taps from `A = M + 2` inputs with `A` multiplications.

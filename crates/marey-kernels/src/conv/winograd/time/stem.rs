@@ -6,10 +6,10 @@ use rayon::prelude::*;
 
 use super::{Output, Strip};
 use crate::conv::ConvShape;
+use crate::conv::Size;
 use crate::conv::direct::{self, Target};
 use crate::conv::walk::Walk;
 use crate::conv::weights::Panels;
-use crate::conv::winograd::Size;
 use crate::conv::winograd::products::Sides;
 use crate::conv::winograd::tiling::far_apart;
 use crate::conv::winograd::transform::{By, Transform, Transformed};
