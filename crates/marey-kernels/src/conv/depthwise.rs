@@ -16,10 +16,9 @@ const PLACES: usize = 7;
 
 /// Weights `[tap, channel]`, taps in the order of the walk's offsets.
 pub(super) fn pack(walk: &Walk, weights: Weights, tap: impl Fn([usize; 3]) -> usize) -> Aligned {
-    let [_, b, e] = [0, 1, 2].map(|axis| walk.offsets[axis].len());
     let mut cells = Aligned::zeros(walk.taps() * walk.channels);
     for (at, cells) in cells.chunks_exact_mut(walk.channels).enumerate() {
-        let tap = tap([at / (b * e), at / e % b, at % e]);
+        let tap = tap(walk.tap(at));
         for (channel, cell) in cells.iter_mut().enumerate() {
             *cell = weights.at(channel, 0, 0, tap);
         }
@@ -186,12 +185,8 @@ impl Line<'_> {
         let row = self.line * walk.places[2] + first;
         for (i, sum) in sums.into_iter().enumerate().take(walk.places[2] - first) {
             let place = target.place(walk, row + i);
-            let to = target.cells.cell(place * target.row + target.first + channel);
             // SAFETY: each task has a line of its own.
-            unsafe {
-                let sum = if target.add { sum.add(V::load_upto(to, len)) } else { sum };
-                finish.apply(sum, channel, place, len).store_upto(to, len);
-            }
+            unsafe { target.put(&finish, sum, channel, place, len) };
         }
     }
 }

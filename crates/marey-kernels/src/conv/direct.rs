@@ -13,7 +13,7 @@ use crate::conv::weights::{Panels, Weights};
 use crate::scratch::Scratch;
 use crate::shared::Shared;
 use crate::simd::{Isa, Kernel, Vector};
-use crate::tile::{Ahead, BLOCK, Chunk, DEPTH, Epilogue, Right, Run, block, chunks};
+use crate::tile::{Ahead, BLOCK, Chunk, DEPTH, Epilogue, Finish, Right, block, chunks};
 
 /// Tasks a pass is cut into where there are too few blocks of rows for that. A fixed number, for no good but that
 /// traces of two runs look alike: the bits do not depend on it.
@@ -33,18 +33,40 @@ pub(super) struct Target<'a> {
     /// Whether the result is added to what is there.
     pub(super) add: bool,
     /// The places that rows go to, where these are not all of them.
-    pub(super) some: Option<Some3>,
+    pub(super) some: Option<Grid>,
 }
 
 /// Every `step`th place from `from` on of `places`.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Some3 {
+pub(super) struct Grid {
     pub(super) places: [usize; 3],
     pub(super) from: [usize; 3],
     pub(super) step: [usize; 3],
 }
 
 impl Target<'_> {
+    /// Finishes a vector of sums at channel `channel`, counted from the first, of place `place`; `len` numbers count.
+    ///
+    /// # Safety
+    ///
+    /// As of [`Vector`]; the cell is there, and nobody else uses it meanwhile.
+    #[inline(always)]
+    pub(super) unsafe fn put<V: Vector>(
+        &self,
+        finish: &Finish,
+        sums: V,
+        channel: usize,
+        place: usize,
+        len: usize,
+    ) {
+        let to = self.cells.cell(place * self.row + self.first + channel);
+        // SAFETY: as of this function.
+        unsafe {
+            let sums = if self.add { sums.add(V::load_upto(to, len)) } else { sums };
+            finish.apply(sums, channel, place, len).store_upto(to, len);
+        }
+    }
+
     /// The place that row `row` of `walk` goes to.
     #[inline(always)]
     pub(super) fn place(&self, walk: &Walk, row: usize) -> usize {
@@ -58,7 +80,7 @@ impl Target<'_> {
     }
 }
 
-impl Some3 {
+impl Grid {
     fn place(&self, clip: usize, at: [usize; 3]) -> usize {
         (0..3).fold(clip, |index, axis| {
             index * self.places[axis] + self.from[axis] + at[axis] * self.step[axis]
@@ -75,11 +97,10 @@ pub(super) fn pack(
     weights: Weights,
     tap: impl Fn([usize; 3]) -> usize + Sync,
 ) -> Panels {
-    let [_, b, e] = [0, 1, 2].map(|axis| walk.offsets[axis].len());
     let (taps, seen) = (walk.taps(), walk.seen);
     // Channel in by channel in: what is read for its taps stays in the first cache.
     let sizes = [groups, seen, columns];
-    let order: Vec<usize> = (0..taps).map(|at| tap([at / (b * e), at / e % b, at % e])).collect();
+    let order: Vec<usize> = (0..taps).map(|at| tap(walk.tap(at))).collect();
     Panels::new(isa, sizes, taps, |range, inners, mut writer| {
         for (group, inner) in (0..groups).flat_map(|group| inners.clone().map(move |i| (group, i)))
         {
@@ -111,10 +132,14 @@ pub(super) fn run(
     let parts = TASKS.div_ceil((blocks * groups).max(1)).min(panels.count());
     let part = panels.count().div_ceil(parts.max(1));
     let padded = Padded::worth(walk).then(|| Padded::of(walk, xs));
-    let chunks = match &padded {
+    let mut chunks = match &padded {
         Some(padded) => padded.chunks(walk),
         None => chunks(1, walk.depth(), |_| 0),
     };
+    if padded.is_none() && !walk.is_identity() {
+        // What is gathered of a row begins at its first cell, chunk by chunk.
+        chunks.iter_mut().flat_map(|chunk| &mut chunk.runs).for_each(|run| run.from = 0);
+    }
     let task = |task: usize| {
         let (part_at, group, block) = (task % parts, task / parts % groups, task / parts / groups);
         isa.run(Task {
@@ -262,10 +287,7 @@ impl Task<'_> {
         };
         for (i, chunk) in self.chunks.iter().enumerate() {
             ready(chunk);
-            let (start, last) = (chunk.runs[0].from, i + 1 == self.chunks.len());
-            let gathered = matches!(self.source, Source::Gathered(_));
-            let run = [Run { from: if gathered { 0 } else { start }, len: chunk.runs[0].len }];
-            let runs = if chunk.runs.len() == 1 { &run[..] } else { &chunk.runs[..] };
+            let last = i + 1 == self.chunks.len();
             for panel in self.some.clone() {
                 let (weights, columns) = panels.at(self.set, panel, chunk.first);
                 let channel = self.group * panels.columns + columns.start;
@@ -285,7 +307,9 @@ impl Task<'_> {
                     None => Ahead::NOTHING,
                 };
                 // SAFETY: each task has rows and panels of its own; shapes were checked at the door.
-                unsafe { block::<V>(rows.len(), |at| found[at], runs, weights, right, ahead) };
+                unsafe {
+                    block::<V>(rows.len(), |at| found[at], &chunk.runs, weights, right, ahead);
+                };
             }
         }
     }

@@ -1,15 +1,10 @@
 //! The gradients of a convolution: of its input, its weights and its bias.
 
-use std::ops::Range;
-
-use rayon::prelude::*;
-
-use crate::conv::direct::{self, Some3, Target};
+use crate::conv::direct::{self, Grid, Target};
 use crate::conv::walk::Walk;
 use crate::conv::weights::Weights;
 use crate::conv::{Algorithm, ConvShape, Epilogue, Filter, Precision, depthwise, plan, winograd};
 use crate::memory::Sum;
-use crate::scratch::Scratch;
 use crate::shared::Shared;
 use crate::simd::Isa;
 use crate::trace;
@@ -91,7 +86,7 @@ impl Phases<'_> {
         let (shape, nothing) = (self.shape, Epilogue::default());
         for phase in self.all() {
             let Some((walk, largest)) = self.walk(phase) else { continue };
-            let some = Some3 { places: shape.input, from: phase, step: shape.window.stride };
+            let some = Grid { places: shape.input, from: phase, step: shape.window.stride };
             let target = Target { some: Some(some), ..target };
             let tap = |at| self.turned_tap(largest, at);
             if shape.is_depthwise() {
@@ -203,25 +198,4 @@ pub(super) fn weight_gradient_by(
 pub fn bias_gradient(dys: &[f32], dbias: &mut [f32]) {
     let sums = crate::norm::sums(dys, dbias.len());
     dbias.iter_mut().zip(sums).for_each(|(to, sum)| *to = sum as f32);
-}
-
-/// Partial sums of parts of the rows: `parts` times `len` cells, filled by `fill` in parallel, added up in order.
-///
-/// The parts are a matter of the shape, not of the threads, so the bits do not depend on these.
-fn in_parts(
-    rows: usize,
-    parts: usize,
-    len: usize,
-    fill: impl Fn(Range<usize>, &mut [f32]) + Sync,
-) -> Scratch {
-    let mut sums = Scratch::of(parts * len);
-    sums[..parts * len].par_chunks_mut(len).enumerate().with_max_len(1).for_each(|(part, sums)| {
-        sums.fill(0.);
-        fill(rows * part / parts..rows * (part + 1) / parts, sums);
-    });
-    let (first, others) = sums[..parts * len].split_at_mut(len);
-    for other in others.chunks(len) {
-        first.par_iter_mut().zip(other).with_min_len(1 << 14).for_each(|(sum, x)| *sum += x);
-    }
-    sums
 }

@@ -50,6 +50,12 @@ impl Walk {
         self.offsets.iter().map(|offsets| offsets.len()).product()
     }
 
+    /// The offset numbers `[t, h, w]` of tap `at`.
+    pub(super) fn tap(&self, at: usize) -> [usize; 3] {
+        let [_, high, wide] = [0, 1, 2].map(|axis| self.offsets[axis].len());
+        [at / (high * wide), at / wide % high, at % wide]
+    }
+
     pub(super) fn rows(&self) -> usize {
         self.n * self.places.iter().product::<usize>()
     }

@@ -2,7 +2,8 @@
 
 use std::ops::Range;
 
-use crate::conv::gradient::in_parts;
+use rayon::prelude::*;
+
 use crate::conv::walk::Walk;
 use crate::scratch::Scratch;
 use crate::simd::{Isa, Kernel, Vector};
@@ -125,4 +126,25 @@ unsafe fn some<V: Vector, const K: usize>(
         }
         channel += V::LANES;
     }
+}
+
+/// Partial sums of parts of the rows: `parts` times `len` cells, filled by `fill` in parallel, added up in order.
+///
+/// The parts are a matter of the shape, not of the threads, so the bits do not depend on these.
+fn in_parts(
+    rows: usize,
+    parts: usize,
+    len: usize,
+    fill: impl Fn(Range<usize>, &mut [f32]) + Sync,
+) -> Scratch {
+    let mut sums = Scratch::of(parts * len);
+    sums[..parts * len].par_chunks_mut(len).enumerate().with_max_len(1).for_each(|(part, sums)| {
+        sums.fill(0.);
+        fill(rows * part / parts..rows * (part + 1) / parts, sums);
+    });
+    let (first, others) = sums[..parts * len].split_at_mut(len);
+    for other in others.chunks(len) {
+        first.par_iter_mut().zip(other).with_min_len(1 << 14).for_each(|(sum, x)| *sum += x);
+    }
+    sums
 }

@@ -73,13 +73,7 @@ impl Transformed for Output<'_> {
                         let column = T::output(column);
                         for (i, ys) in column.into_iter().enumerate().take(high) {
                             let place = place + i * w + j;
-                            let to = target.cells.cell(place * target.row + target.first + channel);
-                            let mut ys = ys;
-                            if target.add {
-                                ys = ys.add(V::load_upto(to, left_over));
-                            }
-                            let ys = finish.apply(ys, channel, place, left_over);
-                            ys.store_upto(to, left_over);
+                            target.put(&finish, ys, channel, place, left_over);
                         }
                     }
                 }

@@ -204,9 +204,7 @@ impl Transformed for Output<'_> {
                     }
                     for (i, ys) in T::output(cells).into_iter().enumerate().take(some) {
                         let place = first + i * plane;
-                        let to = target.cells.cell(place * target.row + target.first + channel);
-                        let ys = if target.add { ys.add(V::load_upto(to, len)) } else { ys };
-                        finish.apply(ys, channel, place, len).store_upto(to, len);
+                        target.put(&finish, ys, channel, place, len);
                     }
                 }
                 channel += V::LANES;
