@@ -18,8 +18,7 @@ pub fn add(xs: &Tensor, ys: &Tensor) -> Result<Tensor> {
     }
     let (xs, ys) = (Input::of(xs)?, Input::of(ys)?);
     let dims = xs.dims().to_vec();
-    let mut sums = vec![0.; dims.iter().product()];
-    xs.with(|xs| sums.copy_from_slice(xs))?;
+    let mut sums = xs.with(<[f32]>::to_vec)?;
     ys.with(|ys| marey_kernels::elementwise::add(&mut sums, ys))?;
     let both = [xs.clone(), ys.clone()];
     let backward = move |_: &Tensor, dys: Vec<f32>| {

@@ -95,9 +95,7 @@ impl Input {
     pub(crate) fn gradient(&self) -> Option<MutexGuard<'_, Sum>> {
         self.node.as_ref().map(|node| node.slot.gradient())
     }
-}
 
-impl Input {
     /// Whether this and `other` have one gradient.
     pub(crate) fn same(&self, other: &Self) -> bool {
         matches!((&self.node, &other.node), (Some(a), Some(b)) if Arc::ptr_eq(a, b))

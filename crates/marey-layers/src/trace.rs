@@ -34,27 +34,24 @@ thread_local! {
 ///
 /// Multiply-adds after the last named stage are listed as a stage `output`.
 pub fn record(forward: impl FnOnce() -> Result<Tensor>) -> Result<Vec<Stage>> {
-    RECORDER.set(Some(Recorder::default()));
-    let ys = forward();
-    let recorder = RECORDER.take().unwrap_or_default();
-    let ys = ys?;
-    let mut stages = recorder.stages;
-    if recorder.pending > 0 {
-        stages.push(Stage {
-            name: "output".into(),
-            shape: ys.dims().into(),
-            multiply_adds: recorder.pending,
-        });
+    let (ys, Recorder { mut stages, pending, .. }) = recorded(forward)?;
+    if pending > 0 {
+        let shape = ys.dims().into();
+        stages.push(Stage { name: "output".into(), shape, multiply_adds: pending });
     }
     Ok(stages)
 }
 
 /// Runs `forward` with layers that compute nothing, and lists the convolutions it came by, in order.
 pub fn convolutions(forward: impl FnOnce() -> Result<Tensor>) -> Result<Vec<ConvShape>> {
+    Ok(recorded(forward)?.1.convolutions)
+}
+
+fn recorded(forward: impl FnOnce() -> Result<Tensor>) -> Result<(Tensor, Recorder)> {
     RECORDER.set(Some(Recorder::default()));
     let ys = forward();
     let recorder = RECORDER.take().unwrap_or_default();
-    ys.map(|_| recorder.convolutions)
+    Ok((ys?, recorder))
 }
 
 /// Zeros of `shape` that take the memory of one.

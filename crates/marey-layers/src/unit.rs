@@ -1,6 +1,6 @@
 //! A convolution with all that follows it in a block, and chains of these.
 
-use candle::{Device, ModuleT, Result, Tensor};
+use candle::{Device, ModuleT, Result, Tensor, bail};
 use marey_kernels::{Concat, ConvShape, Epilogue};
 
 use crate::tape::Input;
@@ -41,6 +41,8 @@ impl Unit {
     }
 
     /// `[N, C_in, T, H, W]` to `[N, C_out, T', H', W']`; `residual`, of that shape, is added before the ReLU.
+    ///
+    /// Any other shape of either is an error.
     pub fn forward_add_t(
         &self,
         xs: &Tensor,
@@ -50,8 +52,15 @@ impl Unit {
         if trace::recording() {
             return self.conv.traced(xs);
         }
+        let shape = self.conv.shape(xs)?;
+        if let Some(residual) = residual {
+            let [t, h, w] = shape.output().unwrap_or_default();
+            let expected = [shape.n, shape.c_out, t, h, w];
+            if residual.dims() != expected {
+                bail!("unit: expected a residual {expected:?}, got {:?}", residual.dims())
+            }
+        }
         if self.fuses(xs, train) && residual.is_none_or(|residual| !residual.track_op()) {
-            let shape = self.conv.shape(xs)?;
             let mut ys = Concat::new(&shape, shape.c_out);
             self.fused(&shape, xs, residual, &mut ys)?;
             return fused_output(&shape, shape.c_out, ys);

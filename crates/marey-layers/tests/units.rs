@@ -211,3 +211,19 @@ fn branches_side_by_side_are_their_concatenation() -> Result<()> {
     assert_eq!(difference(&got, &want)?, 0.);
     Ok(())
 }
+
+#[test]
+fn a_residual_of_another_shape_is_an_error() -> Result<()> {
+    let (weight, bias) = conv(3, 4, DType::F32)?;
+    let unit = Unit::from(Conv3d::new(weight, Some(bias), padded(1)));
+    let unit = unit.norm(norm(4, 0.5, DType::F32)?);
+    let xs = wave(&[1, 3, 2, 5, 5], 0.1, DType::F32)?;
+    for train in [false, true] {
+        for other in [[1, 4, 2, 5, 6], [1, 3, 2, 5, 5]] {
+            let residual = wave(&other, 0.2, DType::F32)?;
+            let error = unit.forward_add_t(&xs, Some(&residual), train).unwrap_err();
+            assert!(error.to_string().contains("residual"), "{error}");
+        }
+    }
+    Ok(())
+}
