@@ -1,6 +1,7 @@
 //! What the command line takes.
 
 use clap::{Parser, Subcommand, ValueEnum};
+use marey::zoo::{self, Model, Sizes};
 
 use crate::commands::{bench, classify, data, import_weights, infer, models, reproduce, summary};
 
@@ -59,6 +60,31 @@ pub fn count(text: &str) -> Result<usize, String> {
     match text.parse() {
         Ok(number @ 1..=65_536) => Ok(number),
         _ => Err("a number from 1 to 65536 is wanted".into()),
+    }
+}
+
+/// A network, and the clips it is made for.
+#[derive(Debug, clap::Args)]
+pub struct Network {
+    /// As `models` lists it
+    model: String,
+    /// Frames of a clip [default: the paper's]
+    #[arg(long, value_parser = count)]
+    frames: Option<usize>,
+    /// Side of a frame [default: the paper's]
+    #[arg(long, value_parser = count)]
+    size: Option<usize>,
+}
+
+impl Network {
+    /// The network, and its sizes for so many classes, the paper's where there is no number.
+    pub fn find(&self, classes: Option<usize>) -> anyhow::Result<(&'static Model, Sizes)> {
+        let model = zoo::find(&self.model)?;
+        let mut sizes = model.sizes(classes.unwrap_or(model.classes));
+        let [t, h, w] = &mut sizes.input;
+        *t = self.frames.unwrap_or(*t);
+        (*h, *w) = self.size.map_or((*h, *w), |size| (size, size));
+        Ok((model, sizes))
     }
 }
 

@@ -1,9 +1,8 @@
 //! `summary`: what a network costs.
 
-use marey::zoo;
 use serde::Serialize;
 
-use crate::cli::count;
+use crate::cli::{Network, count};
 use crate::{exit, out};
 
 /// Show a network's parameters, multiply-adds and the shape after every stage
@@ -12,17 +11,11 @@ use crate::{exit, out};
     after_help = "Examples:\n  cargo xtask summary c3d\n  cargo xtask summary i3d --classes 101 --frames 16 --json"
 )]
 pub struct Args {
-    /// As `models` lists it
-    model: String,
+    #[command(flatten)]
+    network: Network,
     /// Number of classes [default: the paper's]
     #[arg(long, value_parser = count)]
     classes: Option<usize>,
-    /// Frames of a clip [default: the paper's]
-    #[arg(long, value_parser = count)]
-    frames: Option<usize>,
-    /// Side of a frame [default: the paper's]
-    #[arg(long, value_parser = count)]
-    size: Option<usize>,
     /// Print a JSON object
     #[arg(long)]
     json: bool,
@@ -52,11 +45,7 @@ struct Stage {
 }
 
 pub fn run(args: &Args) -> anyhow::Result<u8> {
-    let model = zoo::find(&args.model)?;
-    let mut sizes = model.sizes(args.classes.unwrap_or(model.classes));
-    let [t, h, w] = &mut sizes.input;
-    *t = args.frames.unwrap_or(*t);
-    (*h, *w) = args.size.map_or((*h, *w), |size| (size, size));
+    let (model, sizes) = args.network.find(args.classes)?;
     let summary = model.summary(&sizes)?;
     let [t, h, w] = sizes.input;
     let stages = summary.stages.into_iter();

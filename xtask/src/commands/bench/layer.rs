@@ -6,11 +6,10 @@ use candle::{DType, Device, Tensor};
 use marey::kernels::conv::{self, Epilogue, Filter, plan};
 use marey::kernels::{ConvShape, Isa, Sum, machine};
 use marey::layers::{drawn, trace};
-use marey::zoo;
 use serde::Serialize;
 
 use super::{compare, median, timed};
-use crate::cli::{Precision, count};
+use crate::cli::{Network, Precision};
 use crate::{exit, out};
 
 /// Time the convolutions of a network one by one
@@ -22,14 +21,8 @@ use crate::{exit, out};
     after_help = "Examples:\n  cargo xtask bench layer c3d --threads 2\n  cargo xtask bench layer i3d --frames 16 --train --json > before.json\n  cargo xtask bench layer i3d --frames 16 --train --compare before.json"
 )]
 pub struct Args {
-    /// As `models` lists it
-    model: String,
-    /// Frames of a clip [default: the paper's]
-    #[arg(long, value_parser = count)]
-    frames: Option<usize>,
-    /// Side of a frame [default: the paper's]
-    #[arg(long, value_parser = count)]
-    size: Option<usize>,
+    #[command(flatten)]
+    network: Network,
     /// Clips of a batch
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..))]
     batch: u16,
@@ -88,11 +81,7 @@ struct Layer {
 
 pub fn run(args: &Args) -> anyhow::Result<u8> {
     let precision = args.precision.layers()?;
-    let model = zoo::find(&args.model)?;
-    let mut sizes = model.sizes(model.classes);
-    let [t, h, w] = &mut sizes.input;
-    *t = args.frames.unwrap_or(*t);
-    (*h, *w) = args.size.map_or((*h, *w), |size| (size, size));
+    let (model, sizes) = args.network.find(None)?;
     let [t, h, w] = sizes.input;
     let input = [args.batch.into(), sizes.c_in, t, h, w];
     let shapes = {

@@ -6,11 +6,10 @@ use candle::{DType, Tensor};
 use candle_nn::VarMap;
 use marey::layers::rng::train_step;
 use marey::layers::{backward, drawn, in_pool, seeded, with_precision};
-use marey::zoo;
 use serde::Serialize;
 
 use super::{compare, median, timed};
-use crate::cli::{Device, Precision, count};
+use crate::cli::{Device, Network, Precision, count};
 use crate::{exit, out};
 
 /// Time a network's forward pass, or forward and backward
@@ -19,14 +18,8 @@ use crate::{exit, out};
     after_help = "Examples:\n  cargo xtask bench model c3d --threads 2\n  cargo xtask bench model r3d-18 --frames 16 --size 112 --train --runs 5 --json"
 )]
 pub struct Args {
-    /// As `models` lists it
-    model: String,
-    /// Frames of a clip [default: the paper's]
-    #[arg(long, value_parser = count)]
-    frames: Option<usize>,
-    /// Side of a frame [default: the paper's]
-    #[arg(long, value_parser = count)]
-    size: Option<usize>,
+    #[command(flatten)]
+    network: Network,
     /// Clips of a batch
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..))]
     batch: u16,
@@ -72,12 +65,8 @@ struct Report {
 
 pub fn run(args: &Args) -> anyhow::Result<u8> {
     let precision = args.precision.layers()?;
-    let model = zoo::find(&args.model)?;
+    let (model, sizes) = args.network.find(Some(args.classes))?;
     let device = args.device.open()?;
-    let mut sizes = model.sizes(args.classes);
-    let [t, h, w] = &mut sizes.input;
-    *t = args.frames.unwrap_or(*t);
-    (*h, *w) = args.size.map_or((*h, *w), |size| (size, size));
     let weights = if args.train {
         seeded(&VarMap::new(), args.seed, DType::F32, &device)
     } else {
