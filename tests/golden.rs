@@ -1,5 +1,5 @@
 //! Every network of the zoo against its reference implementation, in f64, with weights that are a formula of their names.
-//! Each is run with both precisions of f32.
+//! Each is run with all precisions.
 //!
 //! `golden/make.py` made the files, with torchvision's networks and with others written there from their papers.
 
@@ -10,7 +10,8 @@ use marey::zoo::{self, MODELS, Sizes};
 use crate::support::{clip, difference, formula};
 
 /// Differences as shares of the largest logit and the largest feature.
-const TOLERANCES: [(Precision, f32); 2] = [(Precision::F32Exact, 1e-5), (Precision::F32, 5e-5)];
+const TOLERANCES: [(Precision, f32); 3] =
+    [(Precision::F32Exact, 1e-5), (Precision::F32, 5e-5), (Precision::Bf16, 2e-2)];
 
 fn check(name: &str) -> Result<()> {
     let path = format!("{}/golden/{name}.safetensors", env!("CARGO_MANIFEST_DIR"));

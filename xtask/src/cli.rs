@@ -1,6 +1,7 @@
 //! What the command line takes.
 
 use clap::{Parser, Subcommand, ValueEnum};
+use marey::kernels::Isa;
 use marey::zoo::{self, Model, Sizes};
 
 use crate::commands::{bench, classify, data, import_weights, infer, models, reproduce, summary};
@@ -121,7 +122,7 @@ pub enum Precision {
     F32,
     /// 32-bit floats, by the most exact algorithms only
     F32Exact,
-    /// 16-bit brain floats: not available yet
+    /// 16-bit brain floats: for inference, on processors with AMX or AVX512-BF16
     Bf16,
 }
 
@@ -131,10 +132,19 @@ impl Precision {
         match self {
             Self::F32 => Ok(marey::layers::Precision::F32),
             Self::F32Exact => Ok(marey::layers::Precision::F32Exact),
-            Self::Bf16 => Err(crate::exit::failure(
-                crate::exit::RESOURCE,
-                "--precision bf16: no kernels for it yet; f32 and f32-exact are there",
-            )),
+            Self::Bf16 if Isa::best().has_bf16() || Isa::named().is_some() => {
+                Ok(marey::layers::Precision::Bf16)
+            }
+            Self::Bf16 => {
+                let isa = Isa::best().name();
+                Err(crate::exit::failure(
+                    crate::exit::RESOURCE,
+                    format!(
+                        "--precision bf16: this machine has {isa} and neither AMX nor AVX512-BF16, or its system keeps \
+                         them from programs; f32 is faster then. MAREY_ISA={isa} computes the same numbers without them"
+                    ),
+                ))
+            }
         }
     }
 

@@ -1,5 +1,6 @@
 //! Convolution over channels-last clips `[N, T, H, W, C]`, forward and backward.
 
+mod brain;
 mod depthwise;
 mod direct;
 mod gradient;
@@ -15,6 +16,7 @@ use crate::shared::Shared;
 use crate::simd::Isa;
 pub use crate::tile::Epilogue;
 use crate::trace;
+pub use brain::Terms;
 use direct::Target;
 pub use gradient::{bias_gradient, input_gradient, weight_gradient};
 pub use plan::{
@@ -80,6 +82,7 @@ impl Filter {
                 let columns = shape.group_out();
                 Cells::Panels(direct::pack(isa, shape.groups, &walk, columns, weights, tap))
             }
+            Algorithm::Bf16(terms) => Cells::Panels(brain::pack(isa, shape, terms, weights)),
             Algorithm::Winograd(size) => Cells::Panels(winograd::pack(isa, shape, size, weights)),
             Algorithm::Time(size) => Cells::Panels(time::pack(isa, shape, size, weights)),
         };
@@ -122,6 +125,9 @@ impl Filter {
         let run = || match (&self.cells, self.algorithm) {
             (Cells::Taps(taps), _) => {
                 depthwise::run(self.isa, &walk, taps, xs, epilogue, target);
+            }
+            (Cells::Panels(panels), Algorithm::Bf16(terms)) => {
+                brain::run(self.isa, shape, terms, panels, xs, epilogue, target);
             }
             (Cells::Panels(panels), Algorithm::Winograd(size)) => {
                 winograd::run(self.isa, shape, size, panels, xs, epilogue, target);

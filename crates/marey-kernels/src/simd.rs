@@ -2,10 +2,13 @@
 
 use std::sync::OnceLock;
 
+use brain::Brain;
+
 #[cfg(target_arch = "x86_64")]
 mod avx2;
 #[cfg(target_arch = "x86_64")]
 mod avx512;
+pub(crate) mod brain;
 #[cfg(target_arch = "aarch64")]
 mod neon;
 mod portable;
@@ -42,6 +45,20 @@ pub(crate) trait Vector: Copy {
     unsafe fn where_same(self, a: Self, b: Self) -> (Self, Self);
     /// `self` where `gate > 0`, else 0.
     unsafe fn where_positive(self, gate: Self) -> Self;
+
+    /// The first and the second of the two brain floats that each place holds, as numbers of their own.
+    unsafe fn halves(self) -> (Self, Self);
+
+    /// `sum` and the products of `self` and `factors`, brain float by brain float, by the instruction for that.
+    ///
+    /// # Safety
+    ///
+    /// As of this trait; and only where [`Isa::brain`] says that there is such an instruction.
+    #[inline(always)]
+    unsafe fn dot_brain(self, factors: Self, sum: Self) -> Self {
+        let _ = (factors, sum);
+        unreachable!("no vectors but those of AVX-512 have it")
+    }
 
     unsafe fn zero() -> Self {
         // SAFETY: as of this trait.
@@ -86,7 +103,10 @@ enum Set {
 
 /// An instruction set that this processor has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Isa(Set);
+pub struct Isa {
+    set: Set,
+    brain: Brain,
+}
 
 impl Isa {
     /// Those that this processor has, the fastest first; the last is portable Rust.
@@ -97,34 +117,44 @@ impl Isa {
             use std::arch::is_x86_feature_detected as has;
             let avx2 = has!("avx2") && has!("fma");
             if avx2 && has!("avx512f") && has!("avx512vl") && has!("avx512bw") && has!("avx512dq") {
-                all.push(Self(Set::Avx512));
+                all.extend(Brain::available().map(|brain| Self { set: Set::Avx512, brain }));
             }
             if avx2 {
-                all.push(Self(Set::Avx2));
+                all.push(Self::plain(Set::Avx2));
             }
         }
         #[cfg(target_arch = "aarch64")]
-        all.push(Self(Set::Neon));
-        all.push(Self(Set::Portable));
+        all.push(Self::plain(Set::Neon));
+        all.push(Self::plain(Set::Portable));
         all
     }
 
-    /// The fastest, or the one that the environment variable `MAREY_ISA` names (`avx512`, `avx2`, `neon`, `portable`), if
-    /// it is there.
+    fn plain(set: Set) -> Self {
+        Self { set, brain: Brain::Widened }
+    }
+
+    /// The one that is [`named`](Self::named), else the fastest.
     pub fn best() -> Self {
         static BEST: OnceLock<Isa> = OnceLock::new();
-        *BEST.get_or_init(|| {
-            let all = Self::available();
-            let named = std::env::var("MAREY_ISA").unwrap_or_default();
-            all.iter().copied().find(|isa| isa.name() == named).unwrap_or(all[0])
-        })
+        *BEST.get_or_init(|| Self::named().unwrap_or_else(|| Self::available()[0]))
+    }
+
+    /// The one that the environment variable `MAREY_ISA` names (`avx512-amx`, `avx512-bf16`, `avx512`, `avx2`, `neon`,
+    /// `portable`), if it is there.
+    pub fn named() -> Option<Self> {
+        let name = std::env::var("MAREY_ISA").ok()?;
+        Self::available().into_iter().find(|isa| isa.name() == name)
     }
 
     /// Its name.
     pub fn name(self) -> &'static str {
-        match self.0 {
+        match self.set {
             #[cfg(target_arch = "x86_64")]
-            Set::Avx512 => "avx512",
+            Set::Avx512 => match self.brain {
+                Brain::Tiles => "avx512-amx",
+                Brain::Vectors => "avx512-bf16",
+                Brain::Widened => "avx512",
+            },
             #[cfg(target_arch = "x86_64")]
             Set::Avx2 => "avx2",
             #[cfg(target_arch = "aarch64")]
@@ -133,11 +163,21 @@ impl Isa {
         }
     }
 
+    /// Whether it multiplies 16-bit brain floats faster than by widening them to 32 bits.
+    pub fn has_bf16(self) -> bool {
+        self.brain != Brain::Widened
+    }
+
+    /// How it multiplies 16-bit brain floats.
+    pub(crate) fn brain(self) -> Brain {
+        self.brain
+    }
+
     /// Runs `kernel` on this set's vectors.
     pub(crate) fn run<K: Kernel>(self, kernel: K) -> K::Output {
         // SAFETY: a set is only ever made by `available`, which asked the processor.
         unsafe {
-            match self.0 {
+            match self.set {
                 #[cfg(target_arch = "x86_64")]
                 Set::Avx512 => avx512::run(kernel),
                 #[cfg(target_arch = "x86_64")]

@@ -3,6 +3,12 @@
 //! A panel is two vectors wide. The sums of a tile of some rows stay in registers while the depth goes by; the panel
 //! stays in the first cache while the tiles of a block go by.
 
+mod cells;
+mod tiles;
+
+pub(crate) use cells::{BrainFloats, Cells, Floats, WidenedFloats};
+pub(crate) use tiles::{Tiles, block_of_tiles};
+
 use crate::simd::{Vector, prefetch, prefetch_far, prefetch_write};
 
 /// The most rows of a tile, of any instruction set.
@@ -17,8 +23,9 @@ pub(crate) const BLOCK: usize = 8 * MOST;
 /// Depth of a block: two vectors of sixteen times this fill two thirds of a first cache of 48 KiB.
 pub(crate) const DEPTH: usize = 256;
 
-/// Consecutive numbers of each row that are multiplied: `len` of them, `from` the row's start.
+/// Consecutive cells of each row that are multiplied: `len` of them, `from` the row's start.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(C)]
 pub(crate) struct Run {
     pub(crate) from: usize,
     pub(crate) len: usize,
@@ -168,7 +175,7 @@ impl Ahead {
 ///
 /// As of [`Vector`]; all pointers are good for what is said of them, and nobody else uses the places meanwhile.
 #[inline(always)]
-pub(crate) unsafe fn block<V: Vector>(
+pub(crate) unsafe fn block<V: Vector, C: Cells>(
     rows: usize,
     row: impl Fn(usize) -> (*const f32, usize),
     runs: &[Run],
@@ -192,9 +199,9 @@ pub(crate) unsafe fn block<V: Vector>(
         // SAFETY: as of this function.
         unsafe {
             if right.columns > V::LANES {
-                tile_of::<V, 2>(count, &lefts, runs, panel, &right, &places);
+                tile_of::<V, C, 2>(count, &lefts, runs, panel, &right, &places);
             } else {
-                tile_of::<V, 1>(count, &lefts, runs, panel, &right, &places);
+                tile_of::<V, C, 1>(count, &lefts, runs, panel, &right, &places);
             }
         }
         first += count;
@@ -202,7 +209,7 @@ pub(crate) unsafe fn block<V: Vector>(
 }
 
 #[inline(always)]
-unsafe fn tile_of<V: Vector, const W: usize>(
+unsafe fn tile_of<V: Vector, C: Cells, const W: usize>(
     rows: usize,
     lefts: &[*const f32; MOST],
     runs: &[Run],
@@ -215,7 +222,7 @@ unsafe fn tile_of<V: Vector, const W: usize>(
             match rows {
                 // SAFETY: as of `block`.
                 $($rows if $rows <= V::ROWS => unsafe {
-                    tile::<V, $rows, W>(lefts, runs, panel, right, places)
+                    tile::<V, C, $rows, W>(lefts, runs, panel, right, places)
                 },)*
                 _ => unreachable!("a tile of {rows} rows"),
             }
@@ -225,7 +232,7 @@ unsafe fn tile_of<V: Vector, const W: usize>(
 }
 
 #[inline(always)]
-unsafe fn tile<V: Vector, const M: usize, const W: usize>(
+unsafe fn tile<V: Vector, C: Cells, const M: usize, const W: usize>(
     lefts: &[*const f32; MOST],
     runs: &[Run],
     panel: *const f32,
@@ -250,7 +257,7 @@ unsafe fn tile<V: Vector, const M: usize, const W: usize>(
                     for i in 0..M {
                         let x = V::splat(*lefts[i].add(k + $ahead));
                         for j in 0..W {
-                            sums[i][j] = x.mul_add(ws[j], sums[i][j]);
+                            sums[i][j] = C::dot(x, ws[j], sums[i][j]);
                         }
                     }
                 };

@@ -7,12 +7,12 @@ use candle_nn::{VarBuilder, init};
 use marey_kernels::conv::{self, plan, plan_fresh};
 use marey_kernels::{ConvShape, Epilogue, Filter, elementwise};
 
+use crate::filters::Filters;
 use crate::precision::precision;
 use crate::tape::{self, Input, with_cells};
 use crate::{Padding, ops, trace};
 
 mod composed;
-mod filters;
 
 /// Stride, padding and groups of a [`Conv3d`], in the order `[t, h, w]`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,13 +37,13 @@ pub struct Conv3d {
     weight: Tensor,
     bias: Option<Tensor>,
     config: Conv3dConfig,
-    filters: filters::Filters,
+    filters: Filters,
 }
 
 impl Conv3d {
     /// Wraps a weight `[C_out, C_in / groups, kT, kH, kW]` and a bias `[C_out]`.
     pub fn new(weight: Tensor, bias: Option<Tensor>, config: Conv3dConfig) -> Self {
-        Self { weight, bias, config, filters: filters::Filters::default() }
+        Self { weight, bias, config, filters: Filters::default() }
     }
 
     /// `[C_out, C_in / groups, kT, kH, kW]`.

@@ -17,6 +17,7 @@ pub mod threads;
 pub mod trace;
 pub mod unit;
 
+mod filters;
 mod ops;
 mod order;
 mod tape;

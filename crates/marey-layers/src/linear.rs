@@ -2,8 +2,11 @@
 
 use candle::{Module, Result, Shape, Tensor};
 use candle_nn::{Init, VarBuilder, init};
-use marey_kernels::elementwise;
+use marey_kernels::conv::plan;
+use marey_kernels::{ConvShape, Epilogue, Window, elementwise};
 
+use crate::filters::Filters;
+use crate::precision::{Precision, precision};
 use crate::tape::{self, Input, with_cells};
 use crate::{Conv3d, Conv3dConfig, ops, trace};
 
@@ -13,12 +16,13 @@ use crate::{Conv3d, Conv3dConfig, ops, trace};
 pub struct Linear {
     weight: Tensor,
     bias: Option<Tensor>,
+    filters: Filters,
 }
 
 impl Linear {
     /// Wraps a weight `[D_out, D_in]` and a bias `[D_out]`.
     pub fn new(weight: Tensor, bias: Option<Tensor>) -> Self {
-        Self { weight, bias }
+        Self { weight, bias, filters: Filters::default() }
     }
 
     /// By candle's product of matrices.
@@ -38,8 +42,17 @@ impl Linear {
             candle::bail!("linear: expected [N, {expected}], got {:?}", xs.dims())
         }
         let (xs, weight) = (Input::of(xs)?, self.weight.detach().contiguous()?);
-        let ys = if n == 1 {
-            let bias = self.bias.as_ref().map(ops::numbers).transpose()?;
+        let bias = || self.bias.as_ref().map(ops::numbers).transpose();
+        let ys = if precision() == Precision::Bf16 {
+            // Half the bytes, which are what takes the time.
+            let shape = rows(n, d_in, d_out);
+            let algorithm = plan(&shape, Precision::Bf16);
+            let filter = self.filters.of(&shape, algorithm, &self.weight.contiguous()?)?;
+            let bias = bias()?;
+            let epilogue = Epilogue { shift: bias.as_deref(), ..Default::default() };
+            xs.with(|xs| filter.forward(&shape, xs, &epilogue))?
+        } else if n == 1 {
+            let bias = bias()?;
             let mut ys = vec![0.; d_out];
             xs.with(|xs| {
                 with_cells(&weight, |ws| elementwise::linear(ws, xs, bias.as_deref(), &mut ys))
@@ -71,6 +84,12 @@ impl Linear {
         };
         tape::output(ys, (n, d_out), &[&xs], &parameters, Box::new(backward))
     }
+}
+
+/// `n` rows as the places of a convolution that sees one of them at a time.
+fn rows(n: usize, c_in: usize, c_out: usize) -> ConvShape {
+    let window = Window { kernel: [1; 3], stride: [1; 3], before: [0; 3], after: [0; 3] };
+    ConvShape { n, c_in, c_out, groups: 1, input: [1; 3], window }
 }
 
 impl Module for Linear {

@@ -13,7 +13,7 @@ use crate::conv::weights::{Panels, Weights};
 use crate::scratch::Scratch;
 use crate::shared::Shared;
 use crate::simd::{Isa, Kernel, Vector};
-use crate::tile::{Ahead, BLOCK, Chunk, DEPTH, Epilogue, Finish, Right, block, chunks};
+use crate::tile::{Ahead, BLOCK, Chunk, DEPTH, Epilogue, Finish, Floats, Right, block, chunks};
 
 /// Tasks a pass is cut into where there are too few blocks of rows for that. A fixed number, for no good but that
 /// traces of two runs look alike: the bits do not depend on it.
@@ -164,8 +164,8 @@ pub(super) fn run(
 }
 
 /// The rows in blocks, in the order they are done.
-struct Cut {
-    blocks: usize,
+pub(super) struct Cut {
+    pub(super) blocks: usize,
     /// Rows cut at a time: all, or those of a frame.
     rows: usize,
     /// Frames of a clip that are done in turn, place by place, where rows see several of them: what they share is then
@@ -174,7 +174,7 @@ struct Cut {
 }
 
 impl Cut {
-    fn of(walk: &Walk) -> Self {
+    pub(super) fn of(walk: &Walk) -> Self {
         let [frames, high, wide] = walk.places;
         let plane = high * wide;
         if walk.offsets[0].len() > 1 && plane >= 2 * BLOCK {
@@ -186,7 +186,7 @@ impl Cut {
     }
 
     /// The rows of a block. Blocks have sizes that differ by one at most.
-    fn rows(&self, block: usize) -> Range<usize> {
+    pub(super) fn rows(&self, block: usize) -> Range<usize> {
         let blocks = self.rows.div_ceil(BLOCK).max(1);
         let (frame, part) = (block % self.frames, block / self.frames);
         let (clip, part) = (part / blocks, part % blocks);
@@ -308,7 +308,14 @@ impl Task<'_> {
                 };
                 // SAFETY: each task has rows and panels of its own; shapes were checked at the door.
                 unsafe {
-                    block::<V>(rows.len(), |at| found[at], &chunk.runs, weights, right, ahead);
+                    block::<V, Floats>(
+                        rows.len(),
+                        |at| found[at],
+                        &chunk.runs,
+                        weights,
+                        right,
+                        ahead,
+                    );
                 };
             }
         }

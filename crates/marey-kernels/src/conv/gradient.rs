@@ -50,7 +50,8 @@ pub(super) fn input_gradient_with(
         Target { cells, row, first: 0, add, some: None }
     }
     if let Some(back) = shape.reversed() {
-        let filter = Filter::of(isa, &back, plan::plan_fresh(&back, precision), weights);
+        let algorithm = plan::input_gradient_algorithm(shape, precision);
+        let filter = Filter::of(isa, &back, algorithm, weights);
         let fill = |cells: Shared, add| {
             filter.run(&back, dys, &Epilogue::default(), target(cells, shape.c_in, add));
         };
@@ -187,7 +188,7 @@ pub(super) fn weight_gradient_by(
     let what = || format!("{shape}, weight gradient {}", algorithm.name());
     trace::timed("conv", what, || match algorithm {
         Algorithm::Depthwise => taps::run(isa, &walk, xs, dys, dws),
-        Algorithm::Direct | Algorithm::Time(_) => {
+        Algorithm::Direct | Algorithm::Bf16(_) | Algorithm::Time(_) => {
             outer::run(isa, shape, &walk, xs, dys, dws);
         }
         Algorithm::Winograd(size) => winograd::weight_gradient(isa, shape, size, xs, dys, dws),

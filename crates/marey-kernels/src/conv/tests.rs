@@ -110,6 +110,9 @@ fn tolerance(algorithm: Algorithm) -> f64 {
     match algorithm {
         Algorithm::Winograd(Size::Four) => 2e-5,
         Algorithm::Time(Size::Four) => 5e-6,
+        // 8 bits, and 16.
+        Algorithm::Bf16(Terms::One) => 1e-2,
+        Algorithm::Bf16(Terms::Three) => 2e-5,
         _ => 2e-6,
     }
 }
@@ -141,6 +144,29 @@ fn all_three_passes_match_the_definition() {
                     &format!("{what} weight gradient"),
                 );
             }
+        }
+    }
+}
+
+#[test]
+fn brain_floats_are_numbers_rounded_to_8_bits() {
+    let mut draw = Draw(6);
+    let rounded = |xs: Vec<f32>| -> Vec<f32> {
+        xs.into_iter().map(|x| f32::from_bits(x.to_bits() & 0xffff_0000)).collect()
+    };
+    for shape in (0..50).map(|_| draw.shape()).chain(large()).collect::<Vec<_>>() {
+        let algorithm = Algorithm::Bf16(Terms::One);
+        if !algorithm.takes(&shape) {
+            continue;
+        }
+        let xs = rounded(draw.values(shape.input_len()));
+        let ws = rounded(draw.values(shape.weight_len()));
+        let mut want = vec![0.; shape.output_len().unwrap()];
+        products(&shape, |y, x, w| want[y] += f64::from(xs[x]) * f64::from(ws[w]));
+        for isa in Isa::available() {
+            let filter = Filter::with(isa, &shape, algorithm, &ws);
+            let ys = filter.forward(&shape, &xs, &Epilogue::default());
+            assert_close(&ys, &want, 2e-6, &format!("{shape:?} {}", isa.name()));
         }
     }
 }
@@ -243,6 +269,8 @@ fn plan_picks_winograd_for_large_frames_and_never_the_coarse_one_when_exact() {
     let coarse = Algorithm::Winograd(Size::Four);
     assert_eq!(plan(&large, Precision::F32), coarse);
     assert_ne!(plan(&large, Precision::F32Exact), coarse);
+    assert_eq!(plan(&large, Precision::Bf16), Algorithm::Bf16(Terms::One));
     let window = Window { stride: [2; 3], ..large.window };
-    assert_eq!(plan(&ConvShape { window, ..large }, Precision::F32), Algorithm::Direct);
+    let strided = plan(&ConvShape { window, ..large }, Precision::F32);
+    assert!(matches!(strided, Algorithm::Direct | Algorithm::Bf16(Terms::Three)), "{strided:?}");
 }

@@ -81,6 +81,14 @@ impl Vector for __m256 {
         }
     }
     #[inline(always)]
+    unsafe fn halves(self) -> (Self, Self) {
+        unsafe {
+            let bits = _mm256_castps_si256(self);
+            let second = _mm256_and_si256(bits, _mm256_set1_epi32(0xffff_0000_u32 as i32));
+            (_mm256_castsi256_ps(_mm256_slli_epi32::<16>(bits)), _mm256_castsi256_ps(second))
+        }
+    }
+    #[inline(always)]
     unsafe fn where_positive(self, gate: Self) -> Self {
         unsafe { _mm256_and_ps(self, _mm256_cmp_ps::<_CMP_GT_OQ>(gate, _mm256_setzero_ps())) }
     }

@@ -1,5 +1,6 @@
 //! AVX-512: sixteen numbers, thirty-two registers, masks.
 
+use std::arch::asm;
 use std::arch::x86_64::*;
 
 use super::{Kernel, Vector};
@@ -14,6 +15,24 @@ pub(super) unsafe fn run<K: Kernel>(kernel: K) -> K::Output {
 #[inline(always)]
 fn first(len: usize) -> __mmask16 {
     ((1u32 << len) - 1) as __mmask16
+}
+
+/// Not the intrinsic: it would be inlined only where kernels are compiled for AVX512-BF16.
+#[inline]
+#[target_feature(enable = "avx512f")]
+unsafe fn dot_brain(xs: __m512, factors: __m512, sum: __m512) -> __m512 {
+    let mut sum = sum;
+    // SAFETY: the instruction is there, by the caller's word.
+    unsafe {
+        asm!(
+            "vdpbf16ps {sum}, {xs}, {factors}",
+            sum = inout(zmm_reg) sum,
+            xs = in(zmm_reg) xs,
+            factors = in(zmm_reg) factors,
+            options(pure, nomem, nostack, preserves_flags),
+        );
+    }
+    sum
 }
 
 // SAFETY of each line: the instruction is there by the trait's word, and pointers are good by the caller's.
@@ -75,6 +94,18 @@ impl Vector for __m512 {
                 _mm512_cmp_ps_mask::<_CMP_EQ_OQ>(a, b) | _mm512_cmp_ps_mask::<_CMP_UNORD_Q>(a, a);
             (_mm512_maskz_mov_ps(same, self), _mm512_maskz_mov_ps(!same, self))
         }
+    }
+    #[inline(always)]
+    unsafe fn halves(self) -> (Self, Self) {
+        unsafe {
+            let bits = _mm512_castps_si512(self);
+            let second = _mm512_and_si512(bits, _mm512_set1_epi32(0xffff_0000_u32 as i32));
+            (_mm512_castsi512_ps(_mm512_slli_epi32::<16>(bits)), _mm512_castsi512_ps(second))
+        }
+    }
+    #[inline(always)]
+    unsafe fn dot_brain(self, factors: Self, sum: Self) -> Self {
+        unsafe { dot_brain(self, factors, sum) }
     }
     #[inline(always)]
     unsafe fn where_positive(self, gate: Self) -> Self {

@@ -76,6 +76,14 @@ impl Vector for float32x4_t {
         }
     }
     #[inline(always)]
+    unsafe fn halves(self) -> (Self, Self) {
+        unsafe {
+            let bits = vreinterpretq_u32_f32(self);
+            let second = vandq_u32(bits, vdupq_n_u32(0xffff_0000));
+            (vreinterpretq_f32_u32(vshlq_n_u32::<16>(bits)), vreinterpretq_f32_u32(second))
+        }
+    }
+    #[inline(always)]
     unsafe fn where_positive(self, gate: Self) -> Self {
         unsafe {
             let positive = vcgtq_f32(gate, vdupq_n_f32(0.));

@@ -71,6 +71,11 @@ impl Vector for Eight {
         (won, self.zip(same, |x, same| if same > 0. { 0. } else { x }))
     }
     #[inline(always)]
+    unsafe fn halves(self) -> (Self, Self) {
+        let of = |f: fn(u32) -> u32| Self(self.0.map(|x| f32::from_bits(f(x.to_bits()))));
+        (of(|bits| bits << 16), of(|bits| bits & 0xffff_0000))
+    }
+    #[inline(always)]
     unsafe fn where_positive(self, gate: Self) -> Self {
         self.zip(gate, |x, gate| if gate > 0. { x } else { 0. })
     }

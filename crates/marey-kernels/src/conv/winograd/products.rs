@@ -7,7 +7,7 @@ use rayon::prelude::*;
 use crate::conv::weights::Panels;
 use crate::shared::Shared;
 use crate::simd::{Isa, Kernel, Vector};
-use crate::tile::{Ahead, BLOCK, Chunk, Right, block};
+use crate::tile::{Ahead, BLOCK, Chunk, Floats, Right, block};
 
 /// Tasks the products are cut into, about.
 const TASKS: usize = 64;
@@ -73,7 +73,9 @@ impl Kernel for Task<'_> {
                 };
                 let row = |row: usize| (from.wrapping_add(row * left_row), row);
                 // SAFETY: each task has rows of a panel of its own.
-                unsafe { block::<V>(rows.len(), row, &chunk.runs, weights, right, Ahead::NOTHING) };
+                unsafe {
+                    block::<V, Floats>(rows.len(), row, &chunk.runs, weights, right, Ahead::NOTHING)
+                };
             }
         }
     }

@@ -9,7 +9,7 @@ use crate::tape::with_cells;
 
 /// The filters of one layer, one for each algorithm that was asked for.
 #[derive(Clone, Default)]
-pub(super) struct Filters(Arc<Mutex<Vec<Kept>>>);
+pub(crate) struct Filters(Arc<Mutex<Vec<Kept>>>);
 
 struct Kept {
     /// Of the weights it was made of; 0 where these cannot change.
@@ -28,7 +28,7 @@ impl Filters {
     ///
     /// An optimiser or a load changes a variable in place, and nothing tells. So variables are read once and compared by
     /// their fingerprint; a tensor that is no variable cannot change.
-    pub(super) fn of(
+    pub(crate) fn of(
         &self,
         shape: &ConvShape,
         algorithm: Algorithm,
