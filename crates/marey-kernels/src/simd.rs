@@ -111,22 +111,30 @@ pub struct Isa {
 impl Isa {
     /// Those that this processor has, the fastest first; the last is portable Rust.
     pub fn available() -> Vec<Self> {
-        let mut all = Vec::new();
-        #[cfg(target_arch = "x86_64")]
-        {
-            use std::arch::is_x86_feature_detected as has;
-            let avx2 = has!("avx2") && has!("fma");
-            if avx2 && has!("avx512f") && has!("avx512vl") && has!("avx512bw") && has!("avx512dq") {
-                all.extend(Brain::available().map(|brain| Self { set: Set::Avx512, brain }));
-            }
-            if avx2 {
-                all.push(Self::plain(Set::Avx2));
-            }
-        }
-        #[cfg(target_arch = "aarch64")]
-        all.push(Self::plain(Set::Neon));
+        let mut all = Self::native();
         all.push(Self::plain(Set::Portable));
         all
+    }
+
+    #[cfg(target_arch = "x86_64")]
+    fn native() -> Vec<Self> {
+        use std::arch::is_x86_feature_detected as has;
+        let avx2 = has!("avx2") && has!("fma");
+        let avx512 =
+            avx2 && has!("avx512f") && has!("avx512vl") && has!("avx512bw") && has!("avx512dq");
+        let avx512 = Brain::available().filter(|_| avx512);
+        let avx512 = avx512.map(|brain| Self { set: Set::Avx512, brain });
+        avx512.chain(avx2.then_some(Self::plain(Set::Avx2))).collect()
+    }
+
+    #[cfg(target_arch = "aarch64")]
+    fn native() -> Vec<Self> {
+        vec![Self::plain(Set::Neon)]
+    }
+
+    #[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
+    fn native() -> Vec<Self> {
+        Vec::new()
     }
 
     fn plain(set: Set) -> Self {

@@ -7,18 +7,11 @@ pub(crate) mod amx;
 
 /// What multiplies brain floats.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(not(target_arch = "x86_64"), expect(dead_code, reason = "others widen them"))]
 pub(crate) enum Brain {
     /// AMX: matrices of 16 rows by 16 cells.
-    #[cfg_attr(
-        not(target_arch = "x86_64"),
-        expect(dead_code, reason = "no other processor has it")
-    )]
     Tiles,
     /// AVX512-BF16: vectors of 16 cells.
-    #[cfg_attr(
-        not(target_arch = "x86_64"),
-        expect(dead_code, reason = "no other processor has it")
-    )]
     Vectors,
     /// 32-bit multiply-adds, of the brain floats widened.
     Widened,
