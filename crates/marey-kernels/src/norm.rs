@@ -8,6 +8,7 @@ use crate::memory::{Sum, written};
 use crate::shared::Shared;
 use crate::simd::{Isa, Kernel, Vector};
 use crate::tile::{Epilogue, Finish};
+use crate::trace;
 
 mod reduce;
 
@@ -22,7 +23,9 @@ pub fn statistics(xs: &[f32], c: usize) -> (Vec<f32>, Vec<f32>) {
     let count = (xs.len() / c.max(1)) as f64;
     // Sums are of the distance to the first cell, which is as near the mean as any: squares then lose no digits.
     let Some(first) = xs.get(..c) else { return (vec![0.; c], vec![0.; c]) };
-    let [sums, squares] = reduce(xs.len() / c, c, Moments { xs, first });
+    let what = || format!("statistics of {} x {c}", xs.len() / c);
+    let [sums, squares] =
+        trace::timed("norm", what, || reduce(xs.len() / c, c, Moments { xs, first }));
     let mean = |i: usize| sums[i] / count;
     let variance = |i: usize| (squares[i] / count - mean(i).powi(2)).max(0.) as f32;
     let of = |i: usize| (f64::from(first[i]) + mean(i)) as f32;
@@ -54,8 +57,9 @@ pub fn finish(xs: &[f32], c: usize, epilogue: &Epilogue) -> Vec<f32> {
             Isa::best().run(Finished { xs, c, finish: epilogue.from(0, c), ys, places });
         });
     };
+    let what = || format!("{} x {c}", xs.len() / c);
     // SAFETY: all places are written.
-    unsafe { written(xs.len(), fill) }
+    trace::timed("norm", what, || unsafe { written(xs.len(), fill) })
 }
 
 /// Calls `task` in parallel with ranges that together are all places.
@@ -115,7 +119,9 @@ pub fn parameter_gradients(done: &Done, dys: &[f32]) -> (Vec<f32>, Vec<f32>) {
     let c = done.mean.len();
     assert_eq!(done.xs.len(), dys.len(), "batch norm: input and the output's gradient");
     assert!(done.gate.is_none_or(|gate| gate.len() == dys.len()), "batch norm: gate");
-    let [dots, sums] = reduce(dys.len() / c.max(1), c, Slopes { done, dys });
+    let places = dys.len() / c.max(1);
+    let what = || format!("parameter gradients of {places} x {c}");
+    let [dots, sums] = trace::timed("norm", what, || reduce(places, c, Slopes { done, dys }));
     let scale =
         dots.iter().zip(done.inverse).map(|(dot, inverse)| (dot * f64::from(*inverse)) as f32);
     (scale.collect(), sums.iter().map(|sum| *sum as f32).collect())
@@ -187,7 +193,7 @@ pub fn input_gradient(
     };
     let len = dys.len();
     // SAFETY: all places are written.
-    unsafe {
+    let all = || unsafe {
         match (dxs, residual) {
             (None, None) => {}
             (Some(dxs), None) => dxs.with(len, |dxs, add| run(Some((dxs, add)), None)),
@@ -199,7 +205,8 @@ pub fn input_gradient(
                 residual.with(len, |cells, add| run(dxs, Some((cells, add))));
             }),
         }
-    }
+    };
+    trace::timed("norm", || format!("input gradient of {} x {c}", len / c.max(1)), all);
 }
 
 struct Back<'a> {

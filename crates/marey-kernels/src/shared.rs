@@ -59,6 +59,18 @@ impl<'a> Shared<'a> {
         unsafe { std::slice::from_raw_parts_mut(self.start.add(from), len) }
     }
 
+    /// Writes cell `at`.
+    ///
+    /// # Safety
+    ///
+    /// It is one of [`Self::len`], and nobody else uses it meanwhile.
+    #[inline(always)]
+    pub(crate) unsafe fn put(&self, at: usize, x: f32) {
+        debug_assert!(at < self.len);
+        // SAFETY: in bounds by the caller's word.
+        unsafe { self.start.add(at).write(x) }
+    }
+
     /// The cell `from`, as the first of cells that only the caller uses.
     pub(crate) fn cell(&self, from: usize) -> *mut f32 {
         assert!(from <= self.len, "cell {from} of {}", self.len);

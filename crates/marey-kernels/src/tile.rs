@@ -3,13 +3,15 @@
 //! A panel is two vectors wide. The sums of a tile of some rows stay in registers while the depth goes by; the panel
 //! stays in the first cache while the tiles of a block go by.
 
+mod ahead;
 mod cells;
 mod tiles;
 
+pub(crate) use ahead::{Ahead, Spread};
 pub(crate) use cells::{BrainFloats, Cells, Floats, WidenedFloats};
 pub(crate) use tiles::{Tiles, block_of_tiles};
 
-use crate::simd::{Vector, prefetch, prefetch_far, prefetch_write};
+use crate::simd::{Vector, prefetch, prefetch_write};
 
 /// The most rows of a tile, of any instruction set.
 const MOST: usize = 12;
@@ -148,24 +150,6 @@ pub(crate) struct Right<'a> {
     pub(crate) finish: Option<&'a Finish>,
 }
 
-/// Cache lines to ask for while a block is multiplied: those of the next, say.
-#[derive(Clone, Copy)]
-pub(crate) struct Ahead {
-    pub(crate) from: *const f32,
-    pub(crate) lines: usize,
-}
-
-impl Ahead {
-    pub(crate) const NOTHING: Self = Self { from: std::ptr::null(), lines: 0 };
-
-    /// Part `part` of `parts` of `cells` cells at `from`.
-    pub(crate) fn part(from: *const f32, cells: usize, part: usize, parts: usize) -> Self {
-        let lines = cells.div_ceil(LINE);
-        let (start, end) = (lines * part / parts, lines * (part + 1) / parts);
-        Self { from: from.wrapping_add(start * LINE), lines: end - start }
-    }
-}
-
 /// Multiplies a block of rows with a panel.
 ///
 /// `panel` holds the depths of `runs` one after the other, two vectors each, or one where `right.columns` fit into it.
@@ -186,9 +170,7 @@ pub(crate) unsafe fn block<V: Vector, C: Cells>(
     let tiles = rows.div_ceil(V::ROWS);
     let mut first = 0;
     for tile in 0..tiles {
-        for line in ahead.lines * tile / tiles..ahead.lines * (tile + 1) / tiles {
-            prefetch_far(ahead.from.wrapping_add(line * LINE));
-        }
+        let ahead = ahead.cut(tile, tiles);
         // Tiles of sizes that differ by one at most: a last tile of a single row would be slow.
         let count = rows * (tile + 1) / tiles - first;
         let mut lefts = [std::ptr::null(); MOST];
@@ -199,9 +181,9 @@ pub(crate) unsafe fn block<V: Vector, C: Cells>(
         // SAFETY: as of this function.
         unsafe {
             if right.columns > V::LANES {
-                tile_of::<V, C, 2>(count, &lefts, runs, panel, &right, &places);
+                tile_of::<V, C, 2>(count, &lefts, runs, panel, &right, &places, ahead);
             } else {
-                tile_of::<V, C, 1>(count, &lefts, runs, panel, &right, &places);
+                tile_of::<V, C, 1>(count, &lefts, runs, panel, &right, &places, ahead);
             }
         }
         first += count;
@@ -216,13 +198,14 @@ unsafe fn tile_of<V: Vector, C: Cells, const W: usize>(
     panel: *const f32,
     right: &Right,
     places: &[usize; MOST],
+    ahead: Ahead,
 ) {
     macro_rules! of {
         ($($rows:literal)*) => {
             match rows {
                 // SAFETY: as of `block`.
                 $($rows if $rows <= V::ROWS => unsafe {
-                    tile::<V, C, $rows, W>(lefts, runs, panel, right, places)
+                    tile::<V, C, $rows, W>(lefts, runs, panel, right, places, ahead)
                 },)*
                 _ => unreachable!("a tile of {rows} rows"),
             }
@@ -238,9 +221,11 @@ unsafe fn tile<V: Vector, C: Cells, const M: usize, const W: usize>(
     panel: *const f32,
     right: &Right,
     places: &[usize; MOST],
+    ahead: Ahead,
 ) {
     // SAFETY: as of `block`.
     unsafe {
+        let mut ahead = ahead.spread(runs.iter().map(|run| run.len).sum::<usize>() / 4);
         right.prefetch::<V, W>(&places[..M]);
         let mut sums = [[V::zero(); W]; M];
         let mut panel = panel;
@@ -267,6 +252,7 @@ unsafe fn tile<V: Vector, C: Cells, const M: usize, const W: usize>(
                 depth!(1);
                 depth!(2);
                 depth!(3);
+                ahead.step();
                 panel = panel.add(4 * step);
                 k += 4;
             }

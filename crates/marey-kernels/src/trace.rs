@@ -1,6 +1,6 @@
 //! What was computed how, and how long it took: on stderr, where the environment variable `MAREY_TRACE` asks for it.
 //!
-//! It holds names separated by commas: `conv`, `pool`, or `all`.
+//! It holds names separated by commas: `conv`, `pool`, `norm`, or `all`.
 
 use std::sync::OnceLock;
 use std::time::Instant;

@@ -102,6 +102,14 @@ pub(super) fn pack(
     let sizes = [groups, seen, columns];
     let order: Vec<usize> = (0..taps).map(|at| tap(walk.tap(at))).collect();
     Panels::new(isa, sizes, taps, |range, inners, mut writer| {
+        if weights.is_matrix() {
+            let width = writer.width();
+            for group in 0..groups {
+                let rows = writer.rows(group, inners.clone());
+                weights.matrix(group, range.clone(), inners.clone(), rows, width);
+            }
+            return;
+        }
         for (group, inner) in (0..groups).flat_map(|group| inners.clone().map(move |i| (group, i)))
         {
             for (at, tap) in order.iter().enumerate() {

@@ -31,6 +31,11 @@ impl<'a> Weights<'a> {
         Self { reversed: !self.reversed, ..self }
     }
 
+    /// Whether there is one tap.
+    pub(super) fn is_matrix(&self) -> bool {
+        self.taps == 1
+    }
+
     /// Cells between neighbours along channels out and channels in.
     fn steps(&self) -> (usize, usize) {
         let (out, inner) = (self.stored_in * self.taps, self.taps);
@@ -56,6 +61,36 @@ impl<'a> Weights<'a> {
         }
     }
 
+    /// The same for channels `inners`, where there is one tap: a row of `width` cells of `to` for each.
+    pub(super) fn matrix(
+        &self,
+        group: usize,
+        outs: Range<usize>,
+        inners: Range<usize>,
+        to: &mut [f32],
+        width: usize,
+    ) {
+        // A line of what is read, where channels in are neighbours; more rows would leave the first cache.
+        const BLOCK: usize = 16;
+        debug_assert!(self.is_matrix());
+        if self.reversed {
+            for (inner, to) in inners.zip(to.chunks_exact_mut(width)) {
+                self.column(group, outs.clone(), inner, 0, to);
+            }
+            return;
+        }
+        let start = group * self.stored_out * self.stored_in;
+        for (block, to) in inners.clone().step_by(BLOCK).zip(to.chunks_mut(BLOCK * width)) {
+            let len = BLOCK.min(inners.end - block);
+            for (i, out) in outs.clone().enumerate() {
+                let cells = &self.cells[start + out * self.stored_in + block..][..len];
+                for (to, cell) in to[i..].iter_mut().step_by(width).zip(cells) {
+                    *to = *cell;
+                }
+            }
+        }
+    }
+
     /// The weight of group `group` from its channel `inner` to its channel `out` at `tap`.
     #[inline(always)]
     pub(super) fn at(&self, group: usize, out: usize, inner: usize, tap: usize) -> f32 {
@@ -65,6 +100,9 @@ impl<'a> Weights<'a> {
         self.cells[start + out * step_out + inner * step_in + tap]
     }
 }
+
+/// Channels in that are laid out together, where there are many.
+const CHANNELS: usize = 64;
 
 /// Tasks that weights are laid out in, at least, where their depth allows it.
 const PARTS: usize = 16;
@@ -95,9 +133,10 @@ impl Panels {
             cells.fill(0.);
         }
         let shared = Shared::new(&mut cells);
-        let parts = PARTS.div_ceil(panels.count()).min(c_in).max(1);
-        (0..panels.count() * parts).into_par_iter().with_max_len(1).for_each(|task| {
-            let (panel, part) = (task / parts, task % parts);
+        let parts = PARTS.div_ceil(panels.count()).max(c_in / CHANNELS).min(c_in).max(1);
+        (0..panels.count() * parts).into_par_iter().for_each(|task| {
+            // The same channels in of all panels are neighbours in turned-around weights.
+            let (panel, part) = (task % panels.count(), task / panels.count());
             let first = panel * 2 * lanes;
             let inners = c_in * part / parts..c_in * (part + 1) / parts;
             let writer = Writer { panels: &panels, panel, cells: shared };
@@ -144,12 +183,22 @@ pub(super) struct Writer<'a> {
 }
 
 impl Writer<'_> {
+    /// Cells of a row.
+    pub(super) fn width(&self) -> usize {
+        self.panels.width(self.panel)
+    }
+
+    /// As [`Self::row`], of neighbouring depths.
+    pub(super) fn rows(&mut self, set: usize, depths: Range<usize>) -> &mut [f32] {
+        let (panels, width) = (self.panels, self.width());
+        let first = self.panel * 2 * panels.lanes;
+        let start = set * panels.set_len() + first * panels.depth + depths.start * width;
+        // SAFETY: each task fills a panel, for channels in, of its own, one row after the other.
+        unsafe { self.cells.at(start, depths.len() * width) }
+    }
+
     /// The columns of depth `depth` of set `set`: the panel's, and zeros up to its width.
     pub(super) fn row(&mut self, set: usize, depth: usize) -> &mut [f32] {
-        let (panels, width) = (self.panels, self.panels.width(self.panel));
-        let first = self.panel * 2 * panels.lanes;
-        let start = set * panels.set_len() + first * panels.depth + depth * width;
-        // SAFETY: each task fills a panel, for channels in, of its own, one row after the other.
-        unsafe { self.cells.at(start, width) }
+        self.rows(set, depth..depth + 1)
     }
 }

@@ -10,12 +10,16 @@ use crate::conv::walk::Walk;
 use crate::scratch::Scratch;
 use crate::shared::Shared;
 use crate::simd::{Isa, Kernel, Vector};
+use crate::tile::Ahead;
 
 /// Rows summed before the sums leave the registers.
 const ROWS: usize = 128;
 
 /// Numbers of a row that are gathered together, about.
 const DEPTH: usize = 432;
+
+/// Sums of a task, about: half a MiB, which a second cache holds.
+const SUMS: usize = 1 << 17;
 
 /// Tasks that a pass is cut into, at least, where the rows allow it.
 const TASKS: usize = 16;
@@ -30,10 +34,13 @@ pub(super) fn run(
 ) {
     let (taps, rows) = (walk.taps(), walk.rows());
     // A task sums some rows for some channels in of a group: whole vectors of them, or all.
-    let some = (DEPTH / taps / 16 * 16).max(16).min(walk.seen);
+    let most = DEPTH.min(SUMS / shape.group_out());
+    let some = (most / taps / 16 * 16).max(16).min(walk.seen);
     let blocks = walk.seen.div_ceil(some);
-    // Where these are few, rows are cut into parts.
+    // Where these are few, rows are cut into parts; and where there are few rows, channels into more blocks.
     let parts = TASKS.div_ceil(blocks * shape.groups).min(rows.div_ceil(4 * ROWS)).max(1);
+    let tasks = blocks * shape.groups * parts;
+    let blocks = (blocks * TASKS.div_ceil(tasks)).min(walk.seen.div_ceil(16)).max(blocks);
     let len = dws.len();
     let mut others = Scratch::of((parts - 1) * len);
     let (dws_shared, others_shared) = (Shared::new(dws), Shared::new(&mut others));
@@ -51,6 +58,9 @@ pub(super) fn run(
         crate::elementwise::add(dws, other);
     }
 }
+
+/// Filters whose gradients are put in order together.
+const FILTERS: usize = 8;
 
 struct Task<'a> {
     shape: &'a ConvShape,
@@ -78,7 +88,13 @@ impl Kernel for Task<'_> {
         // A line more than the depth, or all rows would fall on few sets of the cache.
         let gathered_row = depth.next_multiple_of(32) + 16;
         let mut gathered = Scratch::of(ROWS * gathered_row);
-        let mut sums = Scratch::zeros(depth * c_out);
+        // `[panel, tap, channel, filter of the panel]`.
+        let wide = 2 * V::LANES;
+        let mut panel = Scratch::of(ROWS * wide);
+        let mut sums = Scratch::of(depth * c_out.next_multiple_of(wide));
+        if rows.is_empty() {
+            sums.fill(0.);
+        }
         let blocks = rows.len().div_ceil(ROWS);
         for block in 0..blocks {
             let start = rows.start + rows.len() * block / blocks;
@@ -87,26 +103,66 @@ impl Kernel for Task<'_> {
             unsafe {
                 let cells = gathered.as_mut_ptr();
                 some.gather::<V>(xs, first, start..end, 0..depth, cells, gathered_row);
-                let product = Product {
-                    left: cells,
-                    left_row: gathered_row,
-                    right: dys[start * shape.c_out + group * c_out..].as_ptr(),
-                    right_row: shape.c_out,
-                    rows: end - start,
-                    to: sums.as_mut_ptr(),
-                    to_row: c_out,
-                };
-                product.run::<V>(depth, c_out);
+                let panels = c_out.div_ceil(wide);
+                for panel_at in 0..panels {
+                    let column = panel_at * wide;
+                    // Together, or all rows would fall on few sets of the cache.
+                    let columns = (c_out - column).min(wide);
+                    let right = dys[start * shape.c_out + group * c_out + column..].as_ptr();
+                    let to = panel.as_mut_ptr();
+                    for row in 0..end - start {
+                        let from = right.add(row * shape.c_out);
+                        let to = to.add(row * wide);
+                        V::load_upto(from, columns).store(to);
+                        let more = columns.saturating_sub(V::LANES);
+                        V::load_first(from.wrapping_add(V::LANES), more).store(to.add(V::LANES));
+                    }
+                    let product = Product {
+                        left: cells,
+                        left_row: gathered_row,
+                        right: to,
+                        right_row: wide,
+                        rows: end - start,
+                        to: sums.as_mut_ptr().add(column * depth),
+                        to_row: wide,
+                        add: block > 0,
+                    };
+                    // The next block, where it just follows.
+                    let next = |cells: &[f32], row: usize, there: bool| {
+                        let at = (end * row).min(cells.len());
+                        let len = if there { ROWS * row } else { 0 };
+                        let len = len.min(cells.len() - at);
+                        Ahead::part(cells[at..].as_ptr(), len, panel_at, panels)
+                    };
+                    let ahead = [
+                        next(xs, walk.channels, walk.is_identity() && some.seen == walk.channels),
+                        next(dys, shape.c_out, block + 1 < blocks),
+                    ];
+                    product.run::<V>(depth, columns, ahead);
+                }
             }
         }
-        // `[tap, channel, filter]` becomes `[filter, channel, tap]`, some filters at a time.
-        for filter in 0..c_out {
-            let at = start + ((group * c_out + filter) * seen + channels.start) * taps;
-            // SAFETY: each task has channels of a group of a part of its own.
-            let to = unsafe { to.at(at, depth) };
-            for tap in 0..taps {
-                for c in 0..channels.len() {
-                    to[c * taps + tap] = sums[(tap * channels.len() + c) * c_out + filter];
+        // They become `[filter, channel, tap]`, a few filters at a time: more would fall on few sets of
+        // the cache.
+        // The row of sums for each gradient of a filter.
+        let order: Vec<usize> =
+            (0..depth).map(|at| (at % taps * channels.len() + at / taps) * wide).collect();
+        for filters in (0..c_out).step_by(FILTERS) {
+            let count = FILTERS.min(c_out - filters);
+            let at = |filter: usize| {
+                let filter = filters + filter.min(count - 1);
+                to.part(start + ((group * c_out + filter) * seen + channels.start) * taps, depth)
+            };
+            let tos: [Shared; FILTERS] = std::array::from_fn(at);
+            let panel = &sums[filters / wide * wide * depth + filters % wide..];
+            for (i, row) in order.iter().enumerate() {
+                let sums = &panel[*row..][..count];
+                // SAFETY: each task has channels of a group of a part of its own.
+                unsafe {
+                    match <&[f32; FILTERS]>::try_from(sums) {
+                        Ok(sums) => (0..FILTERS).for_each(|k| tos[k].put(i, sums[k])),
+                        Err(_) => (0..count).for_each(|k| tos[k].put(i, sums[k])),
+                    }
                 }
             }
         }

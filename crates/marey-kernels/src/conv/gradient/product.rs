@@ -1,8 +1,9 @@
 //! The product that the gradients of dense weights come down to: a block of rows, transposed, times another.
 
 use crate::simd::Vector;
+use crate::tile::{Ahead, Spread};
 
-/// `to += left^T right`.
+/// `to = left^T right`, or `to += left^T right`.
 pub(in crate::conv) struct Product {
     pub(in crate::conv) left: *const f32,
     /// Cells from one row to the next; so for the others.
@@ -13,40 +14,54 @@ pub(in crate::conv) struct Product {
     pub(in crate::conv) rows: usize,
     pub(in crate::conv) to: *mut f32,
     pub(in crate::conv) to_row: usize,
+    pub(in crate::conv) add: bool,
 }
 
 impl Product {
-    /// For `depth` columns of the left and `columns` of the right.
+    /// For `depth` columns of the left and `columns` of the right; what is `ahead` is asked for meanwhile.
     ///
     /// # Safety
     ///
     /// As of [`Vector`]; all pointers are good for what is said of them.
     #[inline(always)]
-    pub(in crate::conv) unsafe fn run<V: Vector>(&self, depth: usize, columns: usize) {
+    pub(in crate::conv) unsafe fn run<V: Vector>(
+        &self,
+        depth: usize,
+        columns: usize,
+        ahead: [Ahead; 2],
+    ) {
         for column in (0..columns).step_by(2 * V::LANES) {
             let some = (columns - column).min(2 * V::LANES);
             let tiles = depth.div_ceil(V::ROWS);
             let mut at = 0;
             for tile in 0..tiles {
+                let ahead = ahead.map(|ahead| ahead.cut(tile, tiles));
                 let end = depth * (tile + 1) / tiles;
                 // SAFETY: as of this function.
-                unsafe { self.tile_of::<V>(at, end - at, column, some) };
+                unsafe { self.tile_of::<V>(at, end - at, column, some, ahead) };
                 at = end;
             }
         }
     }
 
     #[inline(always)]
-    unsafe fn tile_of<V: Vector>(&self, first: usize, depth: usize, column: usize, columns: usize) {
+    unsafe fn tile_of<V: Vector>(
+        &self,
+        first: usize,
+        depth: usize,
+        column: usize,
+        columns: usize,
+        ahead: [Ahead; 2],
+    ) {
         macro_rules! of {
             ($($depth:literal)*) => {
                 match (depth, columns == 2 * V::LANES) {
                     // SAFETY: as of `run`.
                     $(($depth, true) if $depth <= V::ROWS => unsafe {
-                        self.tile::<V, $depth, true>(first, column, columns)
+                        self.tile::<V, $depth, true>(first, column, columns, ahead)
                     },
                     ($depth, false) if $depth <= V::ROWS => unsafe {
-                        self.tile::<V, $depth, false>(first, column, columns)
+                        self.tile::<V, $depth, false>(first, column, columns, ahead)
                     },)*
                     _ => unreachable!("a tile of {depth} columns"),
                 }
@@ -61,13 +76,16 @@ impl Product {
         first: usize,
         column: usize,
         columns: usize,
+        ahead: [Ahead; 2],
     ) {
         // SAFETY: as of `run`.
         unsafe {
+            let mut ahead = ahead.map(|ahead| ahead.spread(self.rows));
             let lens = [columns, columns.saturating_sub(V::LANES)];
             let mut sums = [[V::zero(); 2]; M];
             let (mut left, mut right) = (self.left.add(first), self.right.add(column));
             for _ in 0..self.rows {
+                ahead.iter_mut().for_each(Spread::step);
                 let second = right.wrapping_add(V::LANES);
                 let rights = if FULL {
                     [V::load(right), V::load(second)]
@@ -86,7 +104,8 @@ impl Product {
                 for (j, sum) in sums.iter().enumerate() {
                     if lens[j] > 0 {
                         let to = self.to.add((first + i) * self.to_row + column + j * V::LANES);
-                        V::load_upto(to, lens[j]).add(*sum).store_upto(to, lens[j]);
+                        let sum = if self.add { V::load_upto(to, lens[j]).add(*sum) } else { *sum };
+                        sum.store_upto(to, lens[j]);
                     }
                 }
             }

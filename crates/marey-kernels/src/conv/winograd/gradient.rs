@@ -13,6 +13,7 @@ use crate::conv::{ConvShape, Size};
 use crate::scratch::Scratch;
 use crate::shared::Shared;
 use crate::simd::{Isa, Kernel, Vector};
+use crate::tile::Ahead;
 
 /// Cells of scratch of a strip: 32 MiB. All sums are read and written once a strip, so strips are large.
 const STRIP: usize = 8 << 20;
@@ -138,8 +139,10 @@ impl Kernel for Sums<'_> {
                     rows: end - start,
                     to: sums.as_mut_ptr(),
                     to_row: tiling.c_out,
+                    add: true,
                 };
-                product.run::<V>(depth, tiling.shape.c_out.next_multiple_of(V::LANES));
+                let columns = tiling.shape.c_out.next_multiple_of(V::LANES);
+                product.run::<V>(depth, columns, [Ahead::NOTHING; 2]);
             }
         }
     }
