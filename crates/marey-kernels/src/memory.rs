@@ -47,6 +47,24 @@ impl Sum {
         self.0.take()
     }
 
+    /// Whether nothing was added yet.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_none()
+    }
+
+    /// Adds `xs`, which becomes the sum where there is none.
+    ///
+    /// # Panics
+    ///
+    /// As [`Self::add`].
+    pub fn give(&mut self, xs: Vec<f32>) {
+        if self.is_empty() {
+            self.0 = Some(xs);
+        } else {
+            self.add(&xs);
+        }
+    }
+
     /// Adds `xs`.
     ///
     /// # Panics
@@ -94,8 +112,10 @@ mod tests {
         let mut sum = Sum::default();
         assert_eq!(sum.take(), None);
         sum.add(&[1., 2.]);
-        sum.add(&[10., 20.]);
+        sum.give(vec![10., 20.]);
         assert_eq!(sum.take(), Some(vec![11., 22.]));
-        assert_eq!(sum.take(), None);
+        assert!(sum.is_empty());
+        sum.give(vec![3.]);
+        assert_eq!(sum.take(), Some(vec![3.]));
     }
 }

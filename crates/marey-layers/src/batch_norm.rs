@@ -116,12 +116,10 @@ impl BatchNorm {
                     let (mean, inverse, scale) = (&mean[..], &inverse[..], &weight[..]);
                     let gate = relu.then_some(ys);
                     let done = Done { xs, gate, mean, inverse, scale };
-                    let (dscale, dshift) = norm::parameter_gradients(&done, &dys);
-                    let of_batch = train.then_some((&dscale[..], &dshift[..]));
                     let mut dxs = input.gradient();
                     let mut added = added.as_ref().and_then(Input::gradient);
                     let (dxs, added) = (dxs.as_deref_mut(), added.as_deref_mut());
-                    norm::input_gradient(&done, &dys, of_batch, dxs, added);
+                    let (dscale, dshift) = norm::gradients(&done, dys, train, dxs, added);
                     let tensor = |values| Tensor::from_vec(values, c, &device);
                     Ok([
                         tracked[0].then(|| tensor(dscale)).transpose()?,

@@ -22,7 +22,12 @@ pub fn add(xs: &Tensor, ys: &Tensor) -> Result<Tensor> {
     ys.with(|ys| marey_kernels::elementwise::add(&mut sums, ys))?;
     let both = [xs.clone(), ys.clone()];
     let backward = move |_: &Tensor, dys: Vec<f32>| {
-        both.iter().filter_map(Input::gradient).for_each(|mut sum| sum.add(&dys));
+        if let Some(mut sum) = both[0].gradient() {
+            sum.add(&dys);
+        }
+        if let Some(mut sum) = both[1].gradient() {
+            sum.give(dys);
+        }
         Ok([None, None])
     };
     tape::output(sums, dims, &[&xs, &ys], &[], Box::new(backward))

@@ -24,13 +24,13 @@ pub(super) trait Terms<const K: usize>: Sync {
 pub(super) fn reduce<const K: usize>(
     places: usize,
     c: usize,
-    terms: impl Terms<K>,
+    terms: &impl Terms<K>,
 ) -> [Vec<f64>; K] {
     let blocks = places.div_ceil(BLOCK);
     let parts = blocks.clamp(1, PARTS);
     let part = |part: usize| {
         let range = |i: usize| (places * i / parts).min(places);
-        Isa::best().run(Part::<_, K> { terms: &terms, places: range(part)..range(part + 1), c })
+        Isa::best().run(Part::<_, K> { terms, places: range(part)..range(part + 1), c })
     };
     let parts: Vec<[Vec<f64>; K]> = (0..parts).into_par_iter().with_max_len(1).map(part).collect();
     let mut sums = std::array::from_fn(|_| vec![0.; c]);
@@ -87,7 +87,7 @@ impl<const K: usize, T: Terms<K>> Kernel for Part<'_, T, K> {
 /// The sum of each of `c` channels of `xs` `[.., C]`.
 pub fn sums(xs: &[f32], c: usize) -> Vec<f64> {
     assert!(c > 0 && xs.len().is_multiple_of(c), "sums of {} cells of {c} channels", xs.len());
-    let [sums] = reduce(xs.len() / c, c, Cells(xs));
+    let [sums] = reduce(xs.len() / c, c, &Cells(xs));
     sums
 }
 

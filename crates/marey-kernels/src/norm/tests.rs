@@ -1,6 +1,7 @@
 //! Batch norm by hand and by finite differences.
 
 use super::*;
+use crate::memory::Sum;
 
 #[test]
 fn statistics_by_hand() {
@@ -64,12 +65,18 @@ fn gradients_match_finite_differences_in_f64() {
         .map(|y| *y as f32)
         .collect();
     let done = Done { xs: &xs, gate: Some(&gate), mean: &mean, inverse: &inverse, scale: &scale };
-    let (dscale, dshift) = parameter_gradients(&done, &dys);
     // The residual's gradient is added to what is there.
     let (mut dxs, mut dresidual) = (Sum::default(), Sum::default());
     dresidual.add(&[1.; 30]);
-    input_gradient(&done, &dys, Some((&dscale, &dshift)), Some(&mut dxs), Some(&mut dresidual));
+    let (dscale, dshift) =
+        gradients(&done, dys.clone(), true, Some(&mut dxs), Some(&mut dresidual));
     let (dxs, dresidual) = (dxs.take().unwrap(), dresidual.take().unwrap());
+    // The same where only one of them is wanted, and empty.
+    let (mut dx, mut dr) = (Sum::default(), Sum::default());
+    gradients(&done, dys.clone(), true, Some(&mut dx), None);
+    gradients(&done, dys.clone(), true, None, Some(&mut dr));
+    assert_eq!(dx.take().unwrap(), dxs);
+    assert!(dr.take().unwrap().iter().zip(&dresidual).all(|(dr, more)| dr + 1. == *more));
     let slope = |of: &[f64], i: usize, loss: &dyn Fn(&[f64]) -> f64| {
         let moved = |by: f64| {
             let mut of = of.to_vec();
@@ -99,6 +106,6 @@ fn gradients_match_finite_differences_in_f64() {
 fn fixed_statistics_pass_the_gradient_on_scaled() {
     let done = Done { xs: &[5., 7.], gate: None, mean: &[1.], inverse: &[0.5], scale: &[3.] };
     let mut dxs = Sum::default();
-    input_gradient(&done, &[1., -2.], None, Some(&mut dxs), None);
+    gradients(&done, vec![1., -2.], false, Some(&mut dxs), None);
     assert_eq!(dxs.take(), Some(vec![1.5, -3.]));
 }
