@@ -122,8 +122,10 @@ mod tests {
             let mut ys = vec![f32::NAN; d_out];
             linear(&ws, &xs, Some(&vec![0.5; d_out]), &mut ys);
             for (row, y) in ws.chunks(d_in).zip(&ys) {
-                let want = row.iter().zip(&xs).map(|(w, x)| f64::from(w * x)).sum::<f64>() + 0.5;
-                assert!((f64::from(*y) - want).abs() < 1e-5, "{d_in} {d_out}: {y} and {want}");
+                let products = row.iter().zip(&xs).map(|(w, x)| f64::from(*w) * f64::from(*x));
+                let want = products.sum::<f64>() + 0.5;
+                let error = (f64::from(*y) - want).abs() / want.abs().max(1.);
+                assert!(error < 1e-6, "{d_in} {d_out}: {y} and {want}");
             }
         }
     }

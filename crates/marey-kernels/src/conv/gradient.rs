@@ -3,13 +3,14 @@
 use crate::conv::direct::{self, Grid, Target};
 use crate::conv::walk::Walk;
 use crate::conv::weights::Weights;
+use crate::conv::winograd::time;
 use crate::conv::{Algorithm, ConvShape, Epilogue, Filter, Precision, depthwise, plan, winograd};
 use crate::memory::Sum;
 use crate::shared::Shared;
 use crate::simd::Isa;
 use crate::trace;
 
-mod outer;
+pub(super) mod outer;
 mod product;
 mod taps;
 
@@ -188,6 +189,9 @@ pub(super) fn weight_gradient_by(
     let what = || format!("{shape}, weight gradient {}", algorithm.name());
     trace::timed("conv", what, || match algorithm {
         Algorithm::Depthwise => taps::run(isa, &walk, xs, dys, dws),
+        Algorithm::Time(size) if time::stem(shape) => {
+            time::stem_weight_gradient(isa, shape, size, xs, dys, dws);
+        }
         Algorithm::Direct | Algorithm::Bf16(_) | Algorithm::Time(_) => {
             outer::run(isa, shape, &walk, xs, dys, dws);
         }

@@ -7,7 +7,7 @@ use rayon::prelude::*;
 use crate::conv::walk::Walk;
 use crate::scratch::Scratch;
 use crate::shared::Shared;
-use crate::tile::{Chunk, chunks};
+use crate::tile::{Chunk, Run, chunks};
 
 /// Lines shorter than this are not gathered.
 const SHORT: usize = 64;
@@ -59,11 +59,21 @@ impl Padded {
 
     /// The depths of a row, as runs from where it starts.
     pub(super) fn chunks(&self, walk: &Walk) -> Vec<Chunk> {
-        let ([_, ph, pw], c) = (self.size, walk.channels);
-        let high = walk.offsets[1].len();
-        chunks(walk.offsets[0].len() * high, walk.offsets[2].len() * c, |line| {
-            (line / high * ph + line % high) * pw * c
-        })
+        let [a, b, e] = [0, 1, 2].map(|axis| walk.offsets[axis].len());
+        chunks(a * b, e * walk.channels, |line| self.line(walk, line))
+    }
+
+    /// The same, line by line.
+    pub(super) fn lines(&self, walk: &Walk) -> Vec<Run> {
+        let [a, b, e] = [0, 1, 2].map(|axis| walk.offsets[axis].len());
+        let run = |line: usize| Run { from: self.line(walk, line), len: e * walk.channels };
+        (0..a * b).map(run).collect()
+    }
+
+    /// Where line `line` of what a row sees begins, from where it starts.
+    fn line(&self, walk: &Walk, line: usize) -> usize {
+        let ([_, ph, pw], high) = (self.size, walk.offsets[1].len());
+        (line / high * ph + line % high) * pw * walk.channels
     }
 
     /// Where row `row` starts.

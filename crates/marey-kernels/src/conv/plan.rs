@@ -1,6 +1,9 @@
 //! Which algorithm computes a convolution.
 
-use crate::conv::{ConvShape, Terms, brain, winograd};
+use crate::conv::{
+    ConvShape, Terms, brain,
+    winograd::{self, time},
+};
 use crate::simd::Isa;
 use crate::simd::brain::Brain;
 
@@ -91,7 +94,7 @@ impl Algorithm {
     pub fn takes(self, shape: &ConvShape) -> bool {
         match self {
             Self::Winograd(_) => winograd::takes(shape),
-            Self::Time(_) => winograd::time::takes(shape),
+            Self::Time(_) => time::takes(shape),
             Self::Direct => true,
             Self::Bf16(_) => brain::takes(shape),
             Self::Depthwise => shape.is_depthwise(),
@@ -195,6 +198,12 @@ pub fn weight_gradient_algorithm(shape: &ConvShape, precision: Precision) -> Alg
     let places = shape.output_len().unwrap_or_default() / shape.c_out.max(1);
     match () {
         () if shape.is_depthwise() => Algorithm::Depthwise,
+        () if time::stem(shape)
+            && Algorithm::Time(Size::Four).takes(shape)
+            && precision.of_gradients() == Precision::F32 =>
+        {
+            Algorithm::Time(Size::Four)
+        }
         () if dense && precision.of_gradients() == Precision::F32 && places >= 2048 => winograd,
         () => Algorithm::Direct,
     }

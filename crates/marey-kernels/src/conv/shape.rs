@@ -1,5 +1,6 @@
 //! The sizes of a convolution.
 
+use crate::conv::walk::Walk;
 use crate::window::Window;
 
 /// The sizes of a convolution.
@@ -71,6 +72,11 @@ impl ConvShape {
     pub fn bytes(&self) -> Option<u64> {
         let cells = self.input_len() + self.weight_len() + self.output_len()?;
         Some((size_of::<f32>() * cells) as u64)
+    }
+
+    /// What its places see of the input.
+    pub(super) fn walk(&self) -> Walk {
+        Walk::forward(self, self.output().unwrap_or_default())
     }
 
     /// Channels in of a group.

@@ -137,7 +137,11 @@ impl<'a> Back<'a> {
 
     fn timed(&self, run: impl FnOnce()) {
         let c = self.factor.len();
-        trace::timed("norm", || format!("input gradient of {} x {c}", self.dys.len() / c.max(1)), run);
+        trace::timed(
+            "norm",
+            || format!("input gradient of {} x {c}", self.dys.len() / c.max(1)),
+            run,
+        );
     }
 
     /// Writes it to `to`, which may be the cells of `dys`, or adds it.

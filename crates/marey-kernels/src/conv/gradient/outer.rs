@@ -6,11 +6,12 @@ use rayon::prelude::*;
 
 use crate::conv::ConvShape;
 use crate::conv::gradient::Product;
+use crate::conv::padded::Padded;
 use crate::conv::walk::Walk;
 use crate::scratch::Scratch;
 use crate::shared::Shared;
 use crate::simd::{Isa, Kernel, Vector};
-use crate::tile::Ahead;
+use crate::tile::{Ahead, Run};
 
 /// Rows summed before the sums leave the registers.
 const ROWS: usize = 128;
@@ -24,7 +25,7 @@ const SUMS: usize = 1 << 17;
 /// Tasks that a pass is cut into, at least, where the rows allow it.
 const TASKS: usize = 16;
 
-pub(super) fn run(
+pub(in crate::conv) fn run(
     isa: Isa,
     shape: &ConvShape,
     walk: &Walk,
@@ -33,14 +34,17 @@ pub(super) fn run(
     dws: &mut [f32],
 ) {
     let (taps, rows) = (walk.taps(), walk.rows());
+    let padded = Padded::worth(walk).then(|| Padded::of(walk, xs));
+    let padded = padded.as_ref();
     // A task sums some rows for some channels in of a group: whole vectors of them, or all.
     let most = DEPTH.min(SUMS / shape.group_out());
     let some = (most / taps / 16 * 16).max(16).min(walk.seen);
-    let blocks = walk.seen.div_ceil(some);
+    let blocks = if padded.is_some() { 1 } else { walk.seen.div_ceil(some) };
     // Where these are few, rows are cut into parts; and where there are few rows, channels into more blocks.
     let parts = TASKS.div_ceil(blocks * shape.groups).min(rows.div_ceil(4 * ROWS)).max(1);
     let tasks = blocks * shape.groups * parts;
-    let blocks = (blocks * TASKS.div_ceil(tasks)).min(walk.seen.div_ceil(16)).max(blocks);
+    let more = (blocks * TASKS.div_ceil(tasks)).min(walk.seen.div_ceil(16));
+    let blocks = if padded.is_some() { 1 } else { more.max(blocks) };
     let len = dws.len();
     let mut others = Scratch::of((parts - 1) * len);
     let (dws_shared, others_shared) = (Shared::new(dws), Shared::new(&mut others));
@@ -51,7 +55,7 @@ pub(super) fn run(
         let rows = rows * part / parts..rows * (part + 1) / parts;
         let (to, start) =
             if part == 0 { (dws_shared, 0) } else { (others_shared, (part - 1) * len) };
-        isa.run(Task { shape, walk, xs, dys, group, rows, channels, to, start });
+        isa.run(Task { shape, walk, xs, padded, dys, group, rows, channels, to, start });
     });
     for other in others[..(parts - 1) * len].chunks(len) {
         // In this order on any number of threads.
@@ -66,6 +70,8 @@ struct Task<'a> {
     shape: &'a ConvShape,
     walk: &'a Walk,
     xs: &'a [f32],
+    /// What is read in the place of `xs`, where there is one: its rows need not be gathered.
+    padded: Option<&'a Padded>,
     dys: &'a [f32],
     group: usize,
     rows: Range<usize>,
@@ -81,13 +87,13 @@ impl Kernel for Task<'_> {
 
     #[inline(always)]
     unsafe fn run<V: Vector>(self) {
-        let Self { shape, walk, xs, dys, group, rows, channels, to, start } = self;
+        let Self { shape, walk, xs, padded, dys, group, rows, channels, to, start } = self;
         let (taps, seen, c_out) = (walk.taps(), walk.seen, shape.group_out());
         let some = Walk { seen: channels.len(), ..walk.clone() };
         let (depth, first) = (some.depth(), group * seen + channels.start);
         // A line more than the depth, or all rows would fall on few sets of the cache.
         let gathered_row = depth.next_multiple_of(32) + 16;
-        let mut gathered = Scratch::of(ROWS * gathered_row);
+        let mut gathered = Scratch::of(if padded.is_some() { 0 } else { ROWS * gathered_row });
         // `[panel, tap, channel, filter of the panel]`.
         let wide = 2 * V::LANES;
         let mut panel = Scratch::of(ROWS * wide);
@@ -95,14 +101,27 @@ impl Kernel for Task<'_> {
         if rows.is_empty() {
             sums.fill(0.);
         }
-        let blocks = rows.len().div_ceil(ROWS);
-        for block in 0..blocks {
-            let start = rows.start + rows.len() * block / blocks;
-            let end = rows.start + rows.len() * (block + 1) / blocks;
+        // The rows of a block start at equal distances: padded ones do along a line.
+        let line = if padded.is_some() { walk.places[2] } else { usize::MAX };
+        let runs = match padded {
+            Some(padded) => padded.lines(walk),
+            None => vec![Run { from: 0, len: depth }],
+        };
+        let mut next_row = rows.start;
+        while next_row < rows.end {
+            let start = next_row;
+            let end = rows.end.min(start + ROWS).min((start / line + 1).saturating_mul(line));
+            let first_block = start == rows.start;
             // SAFETY: the scratch has room for a block; the operands of the product are inside their slices.
             unsafe {
-                let cells = gathered.as_mut_ptr();
-                some.gather::<V>(xs, first, start..end, 0..depth, cells, gathered_row);
+                let (left, left_row) = match padded {
+                    Some(padded) => (padded.row(walk, start), walk.step[2] * walk.channels),
+                    None => {
+                        let cells = gathered.as_mut_ptr();
+                        some.gather::<V>(xs, first, start..end, 0..depth, cells, gathered_row);
+                        (cells.cast_const(), gathered_row)
+                    }
+                };
                 let panels = c_out.div_ceil(wide);
                 for panel_at in 0..panels {
                     let column = panel_at * wide;
@@ -117,16 +136,6 @@ impl Kernel for Task<'_> {
                         let more = columns.saturating_sub(V::LANES);
                         V::load_first(from.wrapping_add(V::LANES), more).store(to.add(V::LANES));
                     }
-                    let product = Product {
-                        left: cells,
-                        left_row: gathered_row,
-                        right: to,
-                        right_row: wide,
-                        rows: end - start,
-                        to: sums.as_mut_ptr().add(column * depth),
-                        to_row: wide,
-                        add: block > 0,
-                    };
                     // The next block, where it just follows.
                     let next = |cells: &[f32], row: usize, there: bool| {
                         let at = (end * row).min(cells.len());
@@ -136,11 +145,27 @@ impl Kernel for Task<'_> {
                     };
                     let ahead = [
                         next(xs, walk.channels, walk.is_identity() && some.seen == walk.channels),
-                        next(dys, shape.c_out, block + 1 < blocks),
+                        next(dys, shape.c_out, end < rows.end),
                     ];
-                    product.run::<V>(depth, columns, ahead);
+                    let mut sums = sums.as_mut_ptr().add(column * depth);
+                    for (i, run) in runs.iter().enumerate() {
+                        let product = Product {
+                            left: left.add(run.from),
+                            left_row,
+                            right: to,
+                            right_row: wide,
+                            rows: end - start,
+                            to: sums,
+                            to_row: wide,
+                            add: !first_block,
+                        };
+                        let ahead = ahead.map(|ahead| ahead.cut(i, runs.len()));
+                        product.run::<V>(run.len, columns, ahead);
+                        sums = sums.add(run.len * wide);
+                    }
                 }
             }
+            next_row = end;
         }
         // They become `[filter, channel, tap]`, a few filters at a time: more would fall on few sets of
         // the cache.

@@ -13,7 +13,7 @@ use crate::conv::weights::{Panels, Weights};
 use crate::conv::winograd::STRIP;
 use crate::conv::winograd::products::{Sides, products};
 use crate::conv::winograd::tiling::{apart, far_apart};
-use crate::conv::winograd::transform::{By, Four, Transform, Transformed, Two};
+use crate::conv::winograd::transform::{By, Transform, Transformed};
 use crate::conv::{ConvShape, Size};
 use crate::scratch::Scratch;
 use crate::shared::Shared;
@@ -22,6 +22,8 @@ use crate::tile::{Epilogue, chunks};
 use crate::window::Window;
 
 mod stem;
+
+pub(in crate::conv) use stem::weight_gradient as stem_weight_gradient;
 
 /// Places whose tiles are transformed together.
 const PLACES: usize = 32;
@@ -41,16 +43,13 @@ fn in_place(shape: &ConvShape) -> bool {
 }
 
 /// Whether this is a first layer: large kernels over few channels, for which there is nothing better.
-fn stem(shape: &ConvShape) -> bool {
+pub(in crate::conv) fn stem(shape: &ConvShape) -> bool {
     shape.window.kernel[1] * shape.window.kernel[2] >= 25 && shape.c_in <= 4
 }
 
 /// Transforms and packs weights: for each point of a tile, depth `[tap of the frame, channel]`.
 pub(in crate::conv) fn pack(isa: Isa, shape: &ConvShape, size: Size, weights: Weights) -> Panels {
-    let rows: &[[f64; 3]] = match size {
-        Size::Two => &Two::TAPS,
-        Size::Four => &Four::TAPS,
-    };
+    let rows = size.taps();
     let [_, kh, kw] = shape.window.kernel;
     let (c_in, frame) = (shape.c_in, kh * kw);
     Panels::new(isa, [rows.len(), c_in, shape.c_out], frame, |range, inners, mut writer| {

@@ -26,6 +26,16 @@ pub(super) trait Transform<const A: usize, const M: usize> {
     unsafe fn gradient<V: Vector>(y: [V; M]) -> [V; A];
 }
 
+impl Size {
+    /// `G` of its transform.
+    pub(super) fn taps(self) -> &'static [[f64; 3]] {
+        match self {
+            Self::Two => &Two::TAPS,
+            Self::Four => &Four::TAPS,
+        }
+    }
+}
+
 /// Something to be run on vectors by the transform of a [`Size`].
 pub(super) trait Transformed {
     /// # Safety
