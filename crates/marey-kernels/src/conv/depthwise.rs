@@ -37,7 +37,8 @@ pub(super) fn run(
 ) {
     let lines = walk.n * walk.places[0] * walk.places[1];
     let zeros = Scratch::zeros(walk.channels);
-    (0..lines).into_par_iter().with_max_len(lines.div_ceil(64).max(1)).for_each(|line| {
+    (0..lines).into_par_iter().with_max_len(lines.div_ceil(64).max(1)).for_each(|i| {
+        let line = walk.line(i);
         isa.run(Line { walk, weights, xs, zeros: &zeros, epilogue, target, line });
     });
 }

@@ -65,6 +65,14 @@ impl Walk {
         self.step == [1; 3] && self.places == self.source && self.offsets == [0..1, 0..1, 0..1]
     }
 
+    /// The line of places that is done `i`th where one line is done after the other: all frames of a line, then the next, so
+    /// that what they see of the source is still in the cache.
+    pub(super) fn line(&self, i: usize) -> usize {
+        let [frames, high, _] = self.places;
+        let (clip, h, t) = (i / (frames * high), i / frames % high, i % frames);
+        (clip * frames + t) * high + h
+    }
+
     /// The clip and place of row `row`.
     pub(super) fn place(&self, row: usize) -> (usize, [usize; 3]) {
         let [pt, ph, pw] = self.places;

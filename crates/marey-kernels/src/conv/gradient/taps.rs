@@ -17,7 +17,7 @@ const PARTS: usize = 16;
 pub(super) fn run(isa: Isa, walk: &Walk, xs: &[f32], dys: &[f32], dws: &mut [f32]) {
     let lines = walk.n * walk.places[0] * walk.places[1];
     let (taps, c) = (walk.taps(), walk.channels);
-    let zeros = Scratch::zeros(c);
+    let zeros = Scratch::zeros(walk.source[2] * c);
     let sums = in_parts(lines, PARTS.min(lines), taps * c, |lines, sums| {
         isa.run(Part { walk, xs, dys, zeros: &zeros, lines, sums });
     });
@@ -32,7 +32,7 @@ struct Part<'a> {
     walk: &'a Walk,
     xs: &'a [f32],
     dys: &'a [f32],
-    /// What is seen outside the source.
+    /// A line of what is seen outside the source.
     zeros: &'a [f32],
     lines: Range<usize>,
     /// `[tap, channel]`.
@@ -47,9 +47,23 @@ impl Kernel for Part<'_> {
         let Self { walk, xs, dys, zeros, lines, sums } = self;
         let (c, wide) = (walk.channels, walk.places[2]);
         let [ka, kb, ke] = [0, 1, 2].map(|axis| walk.offsets[axis].len());
-        for line in lines {
+        for line in lines.map(|i| walk.line(i)) {
             let (clip, [t, h, _]) = walk.place(line * wide);
             let dys = &dys[line * wide * c..][..wide * c];
+            if [kb, ke] == [3, 3] {
+                for a in 0..ka {
+                    let Some(t) = walk.source_at(0, t, a) else { continue };
+                    let lines = [0, 1, 2].map(|b| {
+                        walk.source_at(1, h, b).map_or(zeros, |h| {
+                            let line = (clip * walk.source[0] + t) * walk.source[1] + h;
+                            &xs[line * walk.source[2] * c..][..walk.source[2] * c]
+                        })
+                    });
+                    // SAFETY: as of the kernel; all lengths are those of the shape.
+                    unsafe { nine::<V>(walk, lines, dys, zeros, &mut sums[9 * a * c..][..9 * c]) };
+                }
+                continue;
+            }
             for (a, b) in (0..ka).flat_map(|a| (0..kb).map(move |b| (a, b))) {
                 let seen = (walk.source_at(0, t, a), walk.source_at(1, h, b));
                 let (Some(t), Some(h)) = seen else { continue };
@@ -61,6 +75,54 @@ impl Kernel for Part<'_> {
                     // SAFETY: as of the kernel; all lengths are those of the shape.
                     unsafe { line_of::<V>(walk, line, dys, zeros, taps, sums) };
                 }
+            }
+        }
+    }
+}
+
+/// Adds what three lines of the source and one of the output have in common, for three taps along each.
+#[inline(always)]
+unsafe fn nine<V: Vector>(
+    walk: &Walk,
+    lines: [&[f32]; 3],
+    dys: &[f32],
+    zeros: &[f32],
+    sums: &mut [f32],
+) {
+    let (c, step, start) = (walk.channels, walk.step[2] as isize, walk.offsets[2].start);
+    let places = dys.len() / c;
+    let inside = |place: usize| {
+        let first = place as isize * step + start;
+        first >= 0 && first + 2 < walk.source[2] as isize
+    };
+    for channel in (0..c).step_by(V::LANES) {
+        let len = c - channel;
+        // SAFETY: `len` channels are left of each cell.
+        unsafe {
+            let mut parts = [[V::zero(); 3]; 3];
+            for place in 0..places {
+                let dy = V::load_upto(dys.as_ptr().add(place * c + channel), len);
+                if inside(place) {
+                    let at = ((place as isize * step + start) as usize) * c + channel;
+                    for (line, parts) in lines.iter().zip(&mut parts) {
+                        for (e, part) in parts.iter_mut().enumerate() {
+                            let x = V::load_upto(line.as_ptr().add(at + e * c), len);
+                            *part = x.mul_add(dy, *part);
+                        }
+                    }
+                    continue;
+                }
+                for (line, parts) in lines.iter().zip(&mut parts) {
+                    for (e, part) in parts.iter_mut().enumerate() {
+                        let at = walk.source_at(2, place, e);
+                        let x = at.map_or(zeros.as_ptr(), |at| line.as_ptr().add(at * c));
+                        *part = V::load_upto(x.add(channel), len).mul_add(dy, *part);
+                    }
+                }
+            }
+            for (i, part) in parts.as_flattened().iter().enumerate() {
+                let to = sums.as_mut_ptr().add(i * c + channel);
+                V::load_upto(to, len).add(*part).store_upto(to, len);
             }
         }
     }
