@@ -262,5 +262,6 @@ def make(name, folder):
           f"the two clips differ by {(logits[0] - logits[1]).abs().max():.3g}")
 
 
-for name in sys.argv[2:] or MODELS:
-    make(name, sys.argv[1])
+if __name__ == "__main__":
+    for name in sys.argv[2:] or MODELS:
+        make(name, sys.argv[1])

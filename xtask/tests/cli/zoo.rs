@@ -1,8 +1,9 @@
 //! `models`, `summary` and `bench`: what is printed is what the library says.
 
+use marey::kernels::Isa;
 use marey::zoo::MODELS;
 
-use crate::support::{command, done, json, ran, refused, run};
+use crate::support::{command, done, json, ran, refusal, refused, run};
 
 #[test]
 fn models_are_all_listed() {
@@ -104,10 +105,33 @@ fn bench_measures_what_it_was_asked_to() {
             (bench["min_ms"].as_f64().unwrap(), bench["median_ms"].as_f64().unwrap());
         assert!(best > 0. && median >= best, "{bench}");
     }
-    assert!(
-        refused(5, folder.path(), &["bench", "model", "mc3-18", "--precision", "bf16"])
-            .contains("bf16")
-    );
+}
+
+#[test]
+fn bf16_is_refused_without_its_instructions_unless_they_are_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let bf16 = [
+        "bench",
+        "model",
+        "mc3-18",
+        "--frames",
+        "4",
+        "--size",
+        "32",
+        "--precision",
+        "bf16",
+        "--json",
+    ];
+    let mut named = command(folder.path(), &bf16);
+    named.env("MAREY_ISA", "portable");
+    assert_eq!(run(named).code, 0);
+    let mut unnamed = command(folder.path(), &bf16);
+    unnamed.env_remove("MAREY_ISA");
+    if Isa::available()[0].has_bf16() {
+        assert_eq!(run(unnamed).code, 0);
+    } else {
+        assert!(refusal(5, unnamed).contains("AVX512-BF16"));
+    }
 }
 
 #[test]
