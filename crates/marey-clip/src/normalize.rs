@@ -1,6 +1,7 @@
 //! The range of values a network was trained on.
 
 use candle::{Result, bail};
+use rayon::prelude::*;
 
 use crate::clip::{Channels, Clip};
 
@@ -55,14 +56,28 @@ pub fn scale_flow(clip: &Clip, bound: f32) -> Result<Clip> {
     map(clip, first, |_, v| v.clamp(-bound, bound) / bound, 2)
 }
 
+/// Cells of a task.
+const PIECE: usize = 1 << 15;
+
 /// Applies `f` to `count` channels from `first` on.
-fn map(clip: &Clip, first: usize, f: impl Fn(usize, f32) -> f32, count: usize) -> Result<Clip> {
+fn map(
+    clip: &Clip,
+    first: usize,
+    f: impl Fn(usize, f32) -> f32 + Sync,
+    count: usize,
+) -> Result<Clip> {
     let (_, t, h, w) = clip.dims();
     let plane = t * h * w;
     let data = clip.read(|data| {
-        let mut out = data.to_vec();
-        for (c, channel) in out[first * plane..].chunks_exact_mut(plane).take(count).enumerate() {
-            channel.iter_mut().for_each(|v| *v = f(c, *v));
+        let mut out = vec![0f32; data.len()];
+        let channels = out.chunks_exact_mut(plane).zip(data.chunks_exact(plane));
+        for (c, (to, from)) in channels.enumerate() {
+            let here = c.checked_sub(first).filter(|c| *c < count);
+            let pieces = to.par_chunks_mut(PIECE).zip(from.par_chunks(PIECE));
+            pieces.for_each(|(to, from)| match here {
+                Some(c) => to.iter_mut().zip(from).for_each(|(to, v)| *to = f(c, *v)),
+                None => to.copy_from_slice(from),
+            });
         }
         out
     })?;

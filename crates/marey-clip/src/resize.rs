@@ -1,6 +1,7 @@
 //! Resizing clips, bilinearly.
 
 use candle::{Result, bail};
+use rayon::prelude::*;
 
 use crate::clip::Clip;
 
@@ -35,15 +36,15 @@ pub fn resize(clip: &Clip, height: usize, width: usize) -> Result<Clip> {
     let (rows, columns) = (taps(h, height), taps(w, width));
     let data = clip.read(|data| {
         let mut out = vec![0f32; c * t * height * width];
-        let planes = out.chunks_exact_mut(height * width).zip(data.chunks_exact(h * w));
-        for (i, (to, from)) in planes.enumerate() {
+        let planes = out.par_chunks_exact_mut(height * width).zip(data.par_chunks_exact(h * w));
+        planes.enumerate().for_each(|(i, (to, from))| {
             plane(from, w, to, &rows, &columns);
             match clip.channels().flow() {
                 Some(x) if i / t == x => scale(to, width as f32 / w as f32),
                 Some(x) if i / t == x + 1 => scale(to, height as f32 / h as f32),
                 _ => {}
             }
-        }
+        });
         out
     })?;
     clip.rebuilt(data, height, width)
