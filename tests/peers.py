@@ -27,8 +27,21 @@ def marey(name, frames, size, train):
     return json.loads(subprocess.run(command, check=True, capture_output=True).stdout)["median_ms"]
 
 
+class Logits(torch.nn.Module):
+    """The first of what a network gives."""
+
+    def __init__(self, net):
+        super().__init__()
+        self.net = net
+
+    def forward(self, x):
+        return self.net(x)[0]
+
+
 def build(name):
-    return make.C3d(1 * 4 * 4) if name == "c3d" else make.MODELS[name][0]()
+    net = make.C3d(1 * 4 * 4) if name == "c3d" else make.MODELS[name][0]()
+    # torchvision's own gives logits alone, and has no hook that a compiler would stop at.
+    return net.net if isinstance(net, make.Torchvision) else Logits(net)
 
 
 def in_torch(name, clip, way, train):
@@ -36,14 +49,14 @@ def in_torch(name, clip, way, train):
     if way != "contiguous":
         net, clip = net.to(memory_format=torch.channels_last_3d), clip.to(memory_format=torch.channels_last_3d)
     if way == "compiled":
-        import torch._inductor.config
-        torch._inductor.config.freezing = True
+        from torch._inductor import config
+        config.freezing = True
         net = torch.compile(net)
 
     def step():
         if train:
             net.zero_grad(set_to_none=True)
-            net(clip)[0].sum().backward()
+            net(clip).sum().backward()
         else:
             with torch.no_grad():
                 net(clip)
@@ -51,18 +64,10 @@ def in_torch(name, clip, way, train):
 
 
 def in_onnx(name, clip, way, folder):
-    class Logits(torch.nn.Module):
-        def __init__(self, net):
-            super().__init__()
-            self.net = net
-
-        def forward(self, x):
-            return self.net(x)[0]
-
     path = f"{folder}/{name}.onnx"
     if not pathlib.Path(path).is_file():
         with torch.no_grad():
-            torch.onnx.export(Logits(build(name)).eval(), (clip,), path, dynamo=True, external_data=False, verbose=False)
+            torch.onnx.export(build(name).eval(), (clip,), path, dynamo=True, external_data=False, verbose=False)
     if way == "tract":
         import tract
         net = tract.onnx().load(path).into_model().into_runnable()
