@@ -9,7 +9,7 @@ use std::ops::Range;
 use rayon::prelude::*;
 
 use crate::conv::ConvShape;
-use crate::conv::direct::{Cut, Target};
+use crate::conv::direct::{Target, tasks};
 use crate::conv::walk::Walk;
 use crate::conv::weights::{Panels, Weights};
 use crate::scratch::Scratch;
@@ -21,9 +21,6 @@ use crate::tile::{
 
 /// Depths are multiplied by so many cells, or multiples of that.
 const STEP: usize = 16;
-
-/// Tasks a pass is cut into where there are too few blocks of rows for that.
-const TASKS: usize = 16;
 
 /// Products of brain floats that stand for a product of two numbers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -134,14 +131,9 @@ pub(super) fn run(
     let pairs = shape.c_in.div_ceil(2);
     let source = narrowed(isa, xs, shape.c_in, terms);
     let walk = Walk { channels: terms.parts() * pairs, seen: depth.pairs, ..walk };
-    let cut = Cut::of(&walk);
-    let (blocks, groups) = (cut.blocks, shape.groups);
-    let parts = TASKS.div_ceil((blocks * groups).max(1)).min(panels.count());
-    let part = panels.count().div_ceil(parts.max(1));
     let in_place = walk.is_identity() && depth.pairs.is_multiple_of(STEP);
     let pieces = depth.pieces();
-    (0..blocks * groups * parts).into_par_iter().with_max_len(1).for_each(|task| {
-        let (part_at, group, block) = (task % parts, task / parts % groups, task / parts / groups);
+    tasks(&walk, shape.groups, panels.count(), |rows, group, some| {
         isa.run(Task {
             brain: isa.brain(),
             walk: &walk,
@@ -152,8 +144,8 @@ pub(super) fn run(
             group,
             source: &source,
             in_place,
-            rows: cut.rows(block),
-            some: part_at * part..panels.count().min((part_at + 1) * part),
+            rows,
+            some,
             epilogue,
             channels: shape.c_out,
             target: Target { first: target.first + group * panels.columns, ..target },

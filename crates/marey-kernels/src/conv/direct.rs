@@ -135,10 +135,6 @@ pub(super) fn run(
     epilogue: &Epilogue,
     target: Target,
 ) {
-    let cut = Cut::of(walk);
-    let blocks = cut.blocks;
-    let parts = TASKS.div_ceil((blocks * groups).max(1)).min(panels.count());
-    let part = panels.count().div_ceil(parts.max(1));
     let padded = Padded::worth(walk).then(|| Padded::of(walk, xs));
     let mut chunks = match &padded {
         Some(padded) => padded.chunks(walk),
@@ -148,8 +144,7 @@ pub(super) fn run(
         // What is gathered of a row begins at its first cell, chunk by chunk.
         chunks.iter_mut().flat_map(|chunk| &mut chunk.runs).for_each(|run| run.from = 0);
     }
-    let task = |task: usize| {
-        let (part_at, group, block) = (task % parts, task / parts % groups, task / parts / groups);
+    tasks(walk, groups, panels.count(), |rows, group, some| {
         isa.run(Task {
             walk,
             panels,
@@ -161,19 +156,34 @@ pub(super) fn run(
                 None => Source::Gathered(xs),
             },
             chunks: &chunks,
-            rows: cut.rows(block),
-            some: part_at * part..panels.count().min((part_at + 1) * part),
+            rows,
+            some,
             epilogue,
             channels: groups * panels.columns,
             target: Target { first: target.first + group * panels.columns, ..target },
         });
-    };
-    (0..blocks * groups * parts).into_par_iter().with_max_len(1).for_each(task);
+    });
+}
+
+/// Calls `task` in parallel with some rows of `walk`, a group and some of its `panels`: together with all of them.
+pub(super) fn tasks(
+    walk: &Walk,
+    groups: usize,
+    panels: usize,
+    task: impl Fn(Range<usize>, usize, Range<usize>) + Sync,
+) {
+    let cut = Cut::of(walk);
+    let parts = TASKS.div_ceil((cut.blocks * groups).max(1)).min(panels);
+    let part = panels.div_ceil(parts.max(1));
+    (0..cut.blocks * groups * parts).into_par_iter().with_max_len(1).for_each(|i| {
+        let (at, group, block) = (i % parts, i / parts % groups, i / parts / groups);
+        task(cut.rows(block), group, at * part..panels.min((at + 1) * part));
+    });
 }
 
 /// The rows in blocks, in the order they are done.
-pub(super) struct Cut {
-    pub(super) blocks: usize,
+struct Cut {
+    blocks: usize,
     /// Rows cut at a time: all, or those of a frame.
     rows: usize,
     /// Frames of a clip that are done in turn, place by place, where rows see several of them: what they share is then
@@ -182,7 +192,7 @@ pub(super) struct Cut {
 }
 
 impl Cut {
-    pub(super) fn of(walk: &Walk) -> Self {
+    fn of(walk: &Walk) -> Self {
         let [frames, high, wide] = walk.places;
         let plane = high * wide;
         if walk.offsets[0].len() > 1 && plane >= 2 * BLOCK {
@@ -194,7 +204,7 @@ impl Cut {
     }
 
     /// The rows of a block. Blocks have sizes that differ by one at most.
-    pub(super) fn rows(&self, block: usize) -> Range<usize> {
+    fn rows(&self, block: usize) -> Range<usize> {
         let blocks = self.rows.div_ceil(BLOCK).max(1);
         let (frame, part) = (block % self.frames, block / self.frames);
         let (clip, part) = (part / blocks, part % blocks);

@@ -39,12 +39,13 @@ pub(in crate::conv) fn run(
     // A task sums some rows for some channels in of a group: whole vectors of them, or all.
     let most = DEPTH.min(SUMS / shape.group_out());
     let some = (most / taps / 16 * 16).max(16).min(walk.seen);
-    let blocks = if padded.is_some() { 1 } else { walk.seen.div_ceil(some) };
+    // Padded rows are seen whole.
+    let most_blocks = if padded.is_some() { 1 } else { walk.seen.div_ceil(16) };
+    let blocks = walk.seen.div_ceil(some).min(most_blocks);
     // Where these are few, rows are cut into parts; and where there are few rows, channels into more blocks.
     let parts = TASKS.div_ceil(blocks * shape.groups).min(rows.div_ceil(4 * ROWS)).max(1);
     let tasks = blocks * shape.groups * parts;
-    let more = (blocks * TASKS.div_ceil(tasks)).min(walk.seen.div_ceil(16));
-    let blocks = if padded.is_some() { 1 } else { more.max(blocks) };
+    let blocks = (blocks * TASKS.div_ceil(tasks)).min(most_blocks);
     let len = dws.len();
     let mut others = Scratch::of((parts - 1) * len);
     let (dws_shared, others_shared) = (Shared::new(dws), Shared::new(&mut others));
@@ -167,9 +168,8 @@ impl Kernel for Task<'_> {
             }
             next_row = end;
         }
-        // They become `[filter, channel, tap]`, a few filters at a time: more would fall on few sets of
-        // the cache.
-        // The row of sums for each gradient of a filter.
+        // They become `[filter, channel, tap]`, a few filters at a time: more would fall on few sets of the cache. This is the
+        // row of sums for each gradient of a filter.
         let order: Vec<usize> =
             (0..depth).map(|at| (at % taps * channels.len() + at / taps) * wide).collect();
         for filters in (0..c_out).step_by(FILTERS) {
