@@ -106,6 +106,12 @@ impl Input {
 /// its inputs it hands to [`Input::gradient`] itself.
 type Backward = Box<dyn Fn(&Tensor, Vec<f32>) -> Result<[Option<Tensor>; 2]> + Send + Sync>;
 
+/// Whether gradients come back to any of these.
+pub(crate) fn is_tracked(inputs: &[&Input], parameters: &[&Tensor]) -> bool {
+    inputs.iter().any(|input| input.node.is_some())
+        || parameters.iter().any(|parameter| parameter.track_op())
+}
+
 /// Puts what a layer computed on the graph, if any of its inputs and parameters is there, and returns it as
 /// `[N, C, ..]`. `dims` are those of `cells`, `[N, .., C]`.
 pub(crate) fn output(
@@ -116,13 +122,14 @@ pub(crate) fn output(
     backward: Backward,
 ) -> Result<Tensor> {
     let dims = dims.into();
-    let tokens = || inputs.iter().filter_map(|input| input.node.as_ref().map(|node| &node.token));
-    if tokens().next().is_none() && !parameters.iter().any(|parameter| parameter.track_op()) {
+    if !is_tracked(inputs, parameters) {
         return order::first(&Tensor::from_vec(cells, dims, &Device::Cpu)?);
     }
     let mut token = Tensor::new(0f32, &Device::Cpu)?;
-    for other in tokens() {
-        token = (token + other)?;
+    // The last is what candle's graph goes back through first: a layer's own input before a residual. Where a strided
+    // convolution made the residual, its gradient then adds to few cells of a sum that is there, instead of to zeros.
+    for node in inputs.iter().rev().filter_map(|input| input.node.as_ref()) {
+        token = (token + &node.token)?;
     }
     let slot = Arc::new(Slot::default());
     let step = Step { slot: slot.clone(), backward };
