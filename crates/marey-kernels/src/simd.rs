@@ -43,8 +43,10 @@ pub(crate) trait Vector: Copy {
     unsafe fn max_or_nan(self, other: Self) -> Self;
     /// `self` where `a` equals `b` or is not a number, else 0; and the rest of `self`.
     unsafe fn where_same(self, a: Self, b: Self) -> (Self, Self);
-    /// `self` where `gate > 0`, else 0.
-    unsafe fn where_positive(self, gate: Self) -> Self;
+    /// Which numbers are above 0: bit `i` for number `i`.
+    unsafe fn positive(self) -> u16;
+    /// The numbers whose bits are set, the others 0.
+    unsafe fn only(self, bits: u16) -> Self;
 
     /// The first and the second of the two brain floats that each place holds, as numbers of their own.
     unsafe fn halves(self) -> (Self, Self);

@@ -5,7 +5,7 @@ use candle_nn::{VarBuilder, init};
 use marey_kernels::Epilogue;
 use marey_kernels::norm::{self, Done};
 
-use crate::tape::{self, Input, with_cells};
+use crate::tape::{self, Input};
 use crate::{ops, trace};
 
 /// Settings of a [`BatchNorm`].
@@ -100,35 +100,39 @@ impl BatchNorm {
             (ops::numbers(&self.running_mean)?, inverse, scale, shift)
         };
         let epilogue = Epilogue { scale: Some(&scale), shift: Some(&shift), residual: None, relu };
-        let ys = xs.with(|xs| match &residual {
-            None => Ok(norm::finish(xs, c, &epilogue)),
-            Some(residual) => residual.with(|residual| {
-                norm::finish(xs, c, &Epilogue { residual: Some(residual), ..epilogue })
-            }),
-        })??;
         let inputs: Vec<&Input> = [&xs].into_iter().chain(&residual).collect();
+        let parameters = [&self.weight, &self.bias];
+        let finish = |xs: &[f32], residual: Option<&[f32]>| {
+            let epilogue = Epilogue { residual, ..epilogue };
+            if relu && tape::is_tracked(&inputs, &parameters) {
+                let (ys, gate) = norm::finish_gated(xs, c, &epilogue);
+                return (ys, Some(gate));
+            }
+            (norm::finish(xs, c, &epilogue), None)
+        };
+        let (ys, gate) = xs.with(|xs| match &residual {
+            None => Ok(finish(xs, None)),
+            Some(residual) => residual.with(|residual| finish(xs, Some(residual))),
+        })??;
         let (input, added) = (xs.clone(), residual.clone());
         let tracked = [self.weight.track_op(), self.bias.track_op()];
         let device = self.weight.device().clone();
-        let backward = move |ys: &Tensor, dys: Vec<f32>| {
+        let backward = move |_: &Tensor, dys: Vec<f32>| {
             input.with(|xs| {
-                with_cells(ys, |ys| {
-                    let (mean, inverse, scale) = (&mean[..], &inverse[..], &weight[..]);
-                    let gate = relu.then_some(ys);
-                    let done = Done { xs, gate, mean, inverse, scale };
-                    let mut dxs = input.gradient();
-                    let mut added = added.as_ref().and_then(Input::gradient);
-                    let (dxs, added) = (dxs.as_deref_mut(), added.as_deref_mut());
-                    let (dscale, dshift) = norm::gradients(&done, dys, train, dxs, added);
-                    let tensor = |values| Tensor::from_vec(values, c, &device);
-                    Ok([
-                        tracked[0].then(|| tensor(dscale)).transpose()?,
-                        tracked[1].then(|| tensor(dshift)).transpose()?,
-                    ])
-                })
-            })??
+                let (mean, inverse, scale) = (&mean[..], &inverse[..], &weight[..]);
+                let done = Done { xs, gate: gate.as_ref(), mean, inverse, scale };
+                let mut dxs = input.gradient();
+                let mut added = added.as_ref().and_then(Input::gradient);
+                let (dxs, added) = (dxs.as_deref_mut(), added.as_deref_mut());
+                let (dscale, dshift) = norm::gradients(&done, dys, train, dxs, added);
+                let tensor = |values| Tensor::from_vec(values, c, &device);
+                Ok([
+                    tracked[0].then(|| tensor(dscale)).transpose()?,
+                    tracked[1].then(|| tensor(dshift)).transpose()?,
+                ])
+            })?
         };
-        tape::output(ys, dims, &inputs, &[&self.weight, &self.bias], Box::new(backward))
+        tape::output(ys, dims, &inputs, &parameters, Box::new(backward))
     }
 
     /// Composed of candle's operations: by the running statistics.

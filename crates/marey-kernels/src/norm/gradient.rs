@@ -2,8 +2,8 @@
 
 use std::ops::Range;
 
-use super::in_places;
 use super::reduce::{self, reduce};
+use super::{Gate, in_places};
 use crate::memory::Sum;
 use crate::shared::Shared;
 use crate::simd::{Isa, Kernel, Vector};
@@ -14,8 +14,8 @@ use crate::trace;
 pub struct Done<'a> {
     /// Its input.
     pub xs: &'a [f32],
-    /// The output, where a ReLU followed.
-    pub gate: Option<&'a [f32]>,
+    /// What a ReLU let through, where one followed.
+    pub gate: Option<&'a Gate>,
     /// Mean of each channel over the batch.
     pub mean: &'a [f32],
     /// `1 / sqrt(variance + eps)`.
@@ -41,7 +41,6 @@ pub fn gradients(
 ) -> (Vec<f32>, Vec<f32>) {
     let (c, len) = (done.mean.len(), dys.len());
     assert_eq!(done.xs.len(), len, "batch norm: input and the output's gradient");
-    assert!(done.gate.is_none_or(|gate| gate.len() == len), "batch norm: gate");
     let places = len / c.max(1);
     let cells = Shared::new(&mut dys);
     // A residual's gradient is what comes through the ReLU.
@@ -82,23 +81,31 @@ struct Slopes<'a> {
 
 /// The gradient ahead of the ReLU, of some channels of a place.
 #[inline(always)]
-unsafe fn gated<V: Vector>(done: &Done, dys: Shared, cell: usize, len: usize) -> V {
+unsafe fn gated<V: Vector>(
+    done: &Done,
+    dys: Shared,
+    place: usize,
+    channel: usize,
+    len: usize,
+) -> V {
+    let cell = place * done.mean.len() + channel;
     // SAFETY: all slices are of one shape.
     unsafe {
         let dy = V::load_upto(dys.cell(cell), len);
         match done.gate {
             None => dy,
-            Some(gate) => dy.where_positive(V::load_upto(gate.as_ptr().add(cell), len)),
+            Some(gate) => gate.through(dy, place, channel),
         }
     }
 }
 
 impl reduce::Terms<2> for Slopes<'_> {
     #[inline(always)]
-    unsafe fn at<V: Vector>(&self, cell: usize, channel: usize, len: usize) -> [V; 2] {
+    unsafe fn at<V: Vector>(&self, place: usize, channel: usize, len: usize) -> [V; 2] {
+        let cell = place * self.done.mean.len() + channel;
         // SAFETY: as of the trait; each cell is asked for once.
         unsafe {
-            let dy = gated::<V>(self.done, self.dys, cell, len);
+            let dy = gated::<V>(self.done, self.dys, place, channel, len);
             if self.keep {
                 dy.store_upto(self.dys.cell(cell), len);
             }
@@ -172,7 +179,7 @@ impl Kernel for Places<'_> {
                 // SAFETY: all slices are of one shape; each task has places of its own.
                 unsafe {
                     let part = |of: &[f32]| V::load_upto(of.as_ptr().add(channel), len);
-                    let dy = gated::<V>(done, *dys, cell, len);
+                    let dy = gated::<V>(done, *dys, place, channel, len);
                     let x = V::load_upto(done.xs.as_ptr().add(cell), len);
                     let dx = x.mul_add(part(of_x), dy.add(part(rest))).mul(part(factor));
                     let to = self.to.cell(cell);

@@ -59,11 +59,10 @@ fn gradients_match_finite_differences_in_f64() {
     let inverse: Vec<f32> = variance.iter().map(|v| 1. / (v + 1e-5).sqrt()).collect();
     let [wide_xs, wide_scale, wide_shift, wide_residual] =
         [wide(&xs), wide(&scale), wide(&shift), wide(&residual)];
-    let gate: Vec<f32> = run(&wide_xs, &wide_scale, &wide_shift, &wide_residual)
-        .1
-        .iter()
-        .map(|y| *y as f32)
-        .collect();
+    let ys = run(&wide_xs, &wide_scale, &wide_shift, &wide_residual).1;
+    let ys: Vec<f32> = ys.iter().map(|y| *y as f32).collect();
+    let (same, gate) = finish_gated(&ys, C, &Epilogue::default());
+    assert_eq!(same, ys);
     let done = Done { xs: &xs, gate: Some(&gate), mean: &mean, inverse: &inverse, scale: &scale };
     // The residual's gradient is added to what is there.
     let (mut dxs, mut dresidual) = (Sum::default(), Sum::default());

@@ -89,7 +89,16 @@ impl Vector for __m256 {
         }
     }
     #[inline(always)]
-    unsafe fn where_positive(self, gate: Self) -> Self {
-        unsafe { _mm256_and_ps(self, _mm256_cmp_ps::<_CMP_GT_OQ>(gate, _mm256_setzero_ps())) }
+    unsafe fn positive(self) -> u16 {
+        unsafe { _mm256_movemask_ps(_mm256_cmp_ps::<_CMP_GT_OQ>(self, Self::zero())) as u16 }
+    }
+    #[inline(always)]
+    unsafe fn only(self, bits: u16) -> Self {
+        unsafe {
+            let one_each = _mm256_setr_epi32(1, 2, 4, 8, 16, 32, 64, 128);
+            let set = _mm256_and_si256(_mm256_set1_epi32(i32::from(bits)), one_each);
+            let set = _mm256_cmpeq_epi32(set, one_each);
+            _mm256_and_ps(self, _mm256_castsi256_ps(set))
+        }
     }
 }

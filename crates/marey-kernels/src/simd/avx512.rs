@@ -108,10 +108,11 @@ impl Vector for __m512 {
         unsafe { dot_brain(self, factors, sum) }
     }
     #[inline(always)]
-    unsafe fn where_positive(self, gate: Self) -> Self {
-        unsafe {
-            let positive = _mm512_cmp_ps_mask::<_CMP_GT_OQ>(gate, _mm512_setzero_ps());
-            _mm512_maskz_mov_ps(positive, self)
-        }
+    unsafe fn positive(self) -> u16 {
+        unsafe { _mm512_cmp_ps_mask::<_CMP_GT_OQ>(self, _mm512_setzero_ps()) }
+    }
+    #[inline(always)]
+    unsafe fn only(self, bits: u16) -> Self {
+        unsafe { _mm512_maskz_mov_ps(bits, self) }
     }
 }

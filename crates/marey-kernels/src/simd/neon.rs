@@ -4,6 +4,9 @@ use std::arch::aarch64::*;
 
 use super::{Kernel, Vector};
 
+/// A bit for each number.
+static ONE_EACH: [u32; 4] = [1, 2, 4, 8];
+
 pub(super) unsafe fn run<K: Kernel>(kernel: K) -> K::Output {
     // SAFETY: NEON is part of the target.
     unsafe { kernel.run::<float32x4_t>() }
@@ -84,10 +87,17 @@ impl Vector for float32x4_t {
         }
     }
     #[inline(always)]
-    unsafe fn where_positive(self, gate: Self) -> Self {
+    unsafe fn positive(self) -> u16 {
         unsafe {
-            let positive = vcgtq_f32(gate, vdupq_n_f32(0.));
-            vreinterpretq_f32_u32(vandq_u32(vreinterpretq_u32_f32(self), positive))
+            let positive = vcgtq_f32(self, vdupq_n_f32(0.));
+            vaddvq_u32(vandq_u32(positive, vld1q_u32(ONE_EACH.as_ptr()))) as u16
+        }
+    }
+    #[inline(always)]
+    unsafe fn only(self, bits: u16) -> Self {
+        unsafe {
+            let set = vtstq_u32(vdupq_n_u32(u32::from(bits)), vld1q_u32(ONE_EACH.as_ptr()));
+            vreinterpretq_f32_u32(vandq_u32(vreinterpretq_u32_f32(self), set))
         }
     }
 }

@@ -76,7 +76,12 @@ impl Vector for Eight {
         (of(|bits| bits << 16), of(|bits| bits & 0xffff_0000))
     }
     #[inline(always)]
-    unsafe fn where_positive(self, gate: Self) -> Self {
-        self.zip(gate, |x, gate| if gate > 0. { x } else { 0. })
+    unsafe fn positive(self) -> u16 {
+        let bit = |(i, x): (usize, &f32)| u16::from(*x > 0.) << i;
+        self.0.iter().enumerate().map(bit).sum()
+    }
+    #[inline(always)]
+    unsafe fn only(self, bits: u16) -> Self {
+        Self(std::array::from_fn(|i| if bits >> i & 1 == 1 { self.0[i] } else { 0. }))
     }
 }
