@@ -73,18 +73,32 @@ impl<'a> Weights<'a> {
         // A line of what is read, where channels in are neighbours; more rows would leave the first cache.
         const BLOCK: usize = 16;
         debug_assert!(self.is_matrix());
+        let start = group * self.stored_out * self.stored_in;
         if self.reversed {
             for (inner, to) in inners.zip(to.chunks_exact_mut(width)) {
-                self.column(group, outs.clone(), inner, 0, to);
+                let row = &self.cells[start + inner * self.stored_in..];
+                to[..outs.len()].copy_from_slice(&row[outs.clone()]);
             }
             return;
         }
-        let start = group * self.stored_out * self.stored_in;
         for (block, to) in inners.clone().step_by(BLOCK).zip(to.chunks_mut(BLOCK * width)) {
             let len = BLOCK.min(inners.end - block);
-            for (i, out) in outs.clone().enumerate() {
-                let cells = &self.cells[start + out * self.stored_in + block..][..len];
-                for (to, cell) in to[i..].iter_mut().step_by(width).zip(cells) {
+            let row = |out: usize| &self.cells[start + out * self.stored_in + block..][..len];
+            let mut out = outs.start;
+            // Four by four where there are so many: the compiler makes shuffles of that.
+            while len == BLOCK && out + 4 <= outs.end {
+                let rows: [&[f32; BLOCK]; 4] =
+                    std::array::from_fn(|i| row(out + i).try_into().expect("a whole block"));
+                for i in 0..BLOCK {
+                    let four: &mut [f32; 4] = to[i * width + out - outs.start..]
+                        .first_chunk_mut()
+                        .expect("a row is as wide as a panel");
+                    *four = rows.map(|row| row[i]);
+                }
+                out += 4;
+            }
+            for (i, out) in (out - outs.start..).zip(out..outs.end) {
+                for (to, cell) in to[i..].iter_mut().step_by(width).zip(row(out)) {
                     *to = *cell;
                 }
             }
