@@ -153,6 +153,7 @@ pub(super) fn run(
             source: match &padded {
                 Some(padded) => Source::Padded(padded),
                 None if walk.is_identity() => Source::Rows(xs),
+                None if Cut::by_frames(walk) && walk.sees_frames() => Source::Frames(xs),
                 None => Source::Gathered(xs),
             },
             chunks: &chunks,
@@ -195,12 +196,17 @@ impl Cut {
     fn of(walk: &Walk) -> Self {
         let [frames, high, wide] = walk.places;
         let plane = high * wide;
-        if walk.offsets[0].len() > 1 && plane >= 2 * BLOCK {
+        if Self::by_frames(walk) {
             let blocks = walk.n * frames * plane.div_ceil(BLOCK);
             Self { blocks, rows: plane, frames }
         } else {
             Self { blocks: walk.rows().div_ceil(BLOCK), rows: walk.rows(), frames: 1 }
         }
+    }
+
+    /// Whether blocks are parts of frames, each by itself.
+    fn by_frames(walk: &Walk) -> bool {
+        walk.offsets[0].len() > 1 && walk.places[1] * walk.places[2] >= 2 * BLOCK
     }
 
     /// The rows of a block. Blocks have sizes that differ by one at most.
@@ -217,6 +223,8 @@ impl Cut {
 enum Source<'a> {
     /// A row is a cell.
     Rows(&'a [f32]),
+    /// A row is the cells of one place of some frames, the same of all rows of a block.
+    Frames(&'a [f32]),
     /// A block of rows is gathered first.
     Gathered(&'a [f32]),
     /// A row is some lines of a padded source.
@@ -251,7 +259,16 @@ impl Kernel for Task<'_> {
                 Source::Rows(xs) => {
                     let c = self.walk.channels;
                     let cells = xs[self.rows.start * c + self.group * self.walk.seen..].as_ptr();
-                    self.products::<V>(|_| {}, |row| cells.wrapping_add(row * c));
+                    self.products::<V>(self.chunks, |_| {}, |row| cells.wrapping_add(row * c));
+                }
+                Source::Frames(xs) => {
+                    let (first, taps) = self.walk.frames(self.rows.start);
+                    let (c, seen) = (self.walk.channels, self.walk.seen);
+                    let plane = self.walk.source[1] * self.walk.source[2];
+                    let mut chunks = chunks(taps.len(), seen, |tap| tap * plane * c);
+                    chunks.iter_mut().for_each(|chunk| chunk.first += taps.start * seen);
+                    let cells = xs[first * c + self.group * seen..].as_ptr();
+                    self.products::<V>(&chunks, |_| {}, |row| cells.wrapping_add(row * c));
                 }
                 Source::Gathered(xs) => {
                     let mut cells = Scratch::of(BLOCK * GATHERED);
@@ -269,11 +286,13 @@ impl Kernel for Task<'_> {
                             GATHERED,
                         );
                     };
-                    self.products::<V>(gather, |row| cells.wrapping_add(row * GATHERED));
+                    self.products::<V>(self.chunks, gather, |row| {
+                        cells.wrapping_add(row * GATHERED)
+                    });
                 }
                 Source::Padded(padded) => {
                     let row = |row: usize| padded.row(self.walk, self.rows.start + row);
-                    self.products::<V>(|_| {}, row);
+                    self.products::<V>(self.chunks, |_| {}, row);
                 }
             }
         }
@@ -285,6 +304,7 @@ impl Task<'_> {
     #[inline(always)]
     unsafe fn products<V: Vector>(
         &self,
+        chunks: &[Chunk],
         ready: impl Fn(&Chunk),
         row: impl Fn(usize) -> *const f32,
     ) {
@@ -303,9 +323,9 @@ impl Task<'_> {
             }
             _ => None,
         };
-        for (i, chunk) in self.chunks.iter().enumerate() {
+        for (i, chunk) in chunks.iter().enumerate() {
             ready(chunk);
-            let last = i + 1 == self.chunks.len();
+            let last = i + 1 == chunks.len();
             for panel in self.some.clone() {
                 let (weights, columns) = panels.at(self.set, panel, chunk.first);
                 let channel = self.group * panels.columns + columns.start;
@@ -320,7 +340,7 @@ impl Task<'_> {
                 let part = i * self.some.len() + panel - self.some.start;
                 let ahead = match next {
                     Some((from, cells)) => {
-                        Ahead::part(from, cells, part, self.chunks.len() * self.some.len())
+                        Ahead::part(from, cells, part, chunks.len() * self.some.len())
                     }
                     None => Ahead::NOTHING,
                 };

@@ -11,6 +11,7 @@ use crate::simd::Isa;
 use crate::trace;
 
 pub(super) mod outer;
+mod pointwise;
 mod product;
 mod taps;
 
@@ -191,6 +192,9 @@ pub(super) fn weight_gradient_by(
         Algorithm::Depthwise => taps::run(isa, &walk, xs, dys, dws),
         Algorithm::Time(size) if time::stem(shape) => {
             time::stem_weight_gradient(isa, shape, size, xs, dys, dws);
+        }
+        Algorithm::Direct | Algorithm::Bf16(_) if walk.taps() == 1 => {
+            pointwise::run(isa, shape, &walk, xs, dys, dws);
         }
         Algorithm::Direct | Algorithm::Bf16(_) | Algorithm::Time(_) => {
             outer::run(isa, shape, &walk, xs, dys, dws);

@@ -189,6 +189,13 @@ fn large() -> Vec<ConvShape> {
         shape(3, 20, 1, [6, 20, 21], Window { stride: [1, 2, 2], ..same([3, 7, 5], 1) }),
         shape(64, 120, 2, [2, 13, 13], same([1; 3], 1)),
         shape(45, 64, 1, [5, 8, 8], same([3, 1, 1], 1)),
+        // Frames large enough to be done one by one; then some that see nothing.
+        shape(20, 34, 2, [6, 14, 15], Window { stride: [2, 1, 1], ..same([5, 1, 1], 1) }),
+        shape(5, 9, 1, [3, 14, 15], Window { before: [4, 0, 0], ..same([3, 1, 1], 1) }),
+        // More filters than a task of the weights' gradient takes, and more rows; then padding around single taps.
+        shape(33, 280, 1, [1, 6, 7], same([1; 3], 1)),
+        shape(270, 12, 1, [3, 20, 19], Window { stride: [1, 2, 2], ..same([1; 3], 1) }),
+        shape(7, 9, 1, [2, 3, 4], Window { before: [1; 3], after: [1; 3], ..same([1; 3], 1) }),
         shape(30, 30, 30, [5, 17, 19], same([3, 5, 3], 1)),
         shape(30, 30, 30, [5, 17, 19], same([3; 3], 2)),
     ]

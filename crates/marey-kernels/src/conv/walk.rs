@@ -65,6 +65,33 @@ impl Walk {
         self.step == [1; 3] && self.places == self.source && self.offsets == [0..1, 0..1, 0..1]
     }
 
+    /// Whether row `i` is the channels of place `i` of a frame, of one or more frames, and each row sees one at least.
+    pub(super) fn sees_frames(&self) -> bool {
+        let still = |axis: usize| {
+            self.step[axis] == 1
+                && self.places[axis] == self.source[axis]
+                && self.offsets[axis] == (0..1)
+        };
+        still(1) && still(2) && (0..self.places[0]).all(|frame| !self.seen_of(frame).is_empty())
+    }
+
+    /// The first cell that row `row` sees where it [sees frames](Self::sees_frames), and its taps that see one.
+    pub(super) fn frames(&self, row: usize) -> (usize, Range<usize>) {
+        let (clip, [t, h, w]) = self.place(row);
+        let taps = self.seen_of(t);
+        let frame = self.source_at(0, t, taps.start).unwrap_or_default();
+        let [frames, high, wide] = self.source;
+        (((clip * frames + frame) * high + h) * wide + w, taps)
+    }
+
+    /// The taps along time of places in frame `t` that are in the source.
+    fn seen_of(&self, t: usize) -> Range<usize> {
+        let inside = |tap: &usize| self.source_at(0, t, *tap).is_some();
+        let taps = || 0..self.offsets[0].len();
+        let first = taps().find(inside).unwrap_or_default();
+        first..taps().rev().find(inside).map_or(first, |last| last + 1)
+    }
+
     /// The line of places that is done `i`th where one line is done after the other: all frames of a line, then the next, so
     /// that what they see of the source is still in the cache.
     pub(super) fn line(&self, i: usize) -> usize {
@@ -77,6 +104,19 @@ impl Walk {
     pub(super) fn place(&self, row: usize) -> (usize, [usize; 3]) {
         let [pt, ph, pw] = self.places;
         (row / (pt * ph * pw), [row / (ph * pw) % pt, row / pw % ph, row % pw])
+    }
+
+    /// The cell of the source that row `row` sees at its one tap, if it is in the source.
+    #[inline(always)]
+    pub(super) fn cell(&self, row: usize) -> Option<usize> {
+        debug_assert_eq!(self.taps(), 1, "a row of one cell");
+        if self.is_identity() {
+            return Some(row);
+        }
+        let (clip, place) = self.place(row);
+        (0..3).try_fold(clip, |cell, axis| {
+            Some(cell * self.source[axis] + self.source_at(axis, place[axis], 0)?)
+        })
     }
 
     /// The source coordinate along `axis` of place `place` at offset number `tap`, if it is in the source.

@@ -1,4 +1,4 @@
-//! The gradient of dense weights: the transpose of the gathered rows times the gradient of the output.
+//! The gradient of dense weights of many taps: the transpose of the gathered rows times the gradient of the output.
 
 use std::ops::Range;
 
@@ -137,17 +137,10 @@ impl Kernel for Task<'_> {
                         let more = columns.saturating_sub(V::LANES);
                         V::load_first(from.wrapping_add(V::LANES), more).store(to.add(V::LANES));
                     }
-                    // The next block, where it just follows.
-                    let next = |cells: &[f32], row: usize, there: bool| {
-                        let at = (end * row).min(cells.len());
-                        let len = if there { ROWS * row } else { 0 };
-                        let len = len.min(cells.len() - at);
-                        Ahead::part(cells[at..].as_ptr(), len, panel_at, panels)
-                    };
-                    let ahead = [
-                        next(xs, walk.channels, walk.is_identity() && some.seen == walk.channels),
-                        next(dys, shape.c_out, end < rows.end),
-                    ];
+                    let following = &dys[end * shape.c_out..rows.end * shape.c_out];
+                    let len = following.len().min(ROWS * shape.c_out);
+                    let next = Ahead::part(following.as_ptr(), len, panel_at, panels);
+                    let ahead = [Ahead::NOTHING, next];
                     let mut sums = sums.as_mut_ptr().add(column * depth);
                     for (i, run) in runs.iter().enumerate() {
                         let product = Product {

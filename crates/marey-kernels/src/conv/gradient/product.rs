@@ -44,8 +44,14 @@ impl Product {
         }
     }
 
+    /// For `depth` columns of the left from `first` on, a tile at most, and `columns` of the right from `column` on, a panel
+    /// at most.
+    ///
+    /// # Safety
+    ///
+    /// As of [`Self::run`].
     #[inline(always)]
-    unsafe fn tile_of<V: Vector>(
+    pub(in crate::conv) unsafe fn tile_of<V: Vector>(
         &self,
         first: usize,
         depth: usize,
