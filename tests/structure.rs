@@ -120,6 +120,68 @@ fn residual_networks_of_their_paper() -> Result<()> {
 }
 
 #[test]
+fn kernels_of_two_and_three_dimensions() -> Result<()> {
+    // CVPR 2018, table 2, prints these in millions, and the authors' list of models (VMZ, models.md) the multiply-adds in
+    // units of 10^9, at 8 and 16 frames of 112 x 112. All agree with the exact counts here, to the last digit printed.
+    let table: [(&str, u64, [u64; 2]); 12] = [
+        ("r2d-18", 11_512_832, [1_932, 2_168]),
+        ("fr2d-18", 11_371_712, [13_801, 27_601]),
+        ("r3d-18", 33_361_472, [20_348, 40_697]),
+        ("mc2-18", 11_390_528, [14_273, 28_545]),
+        ("mc3-18", 11_685_440, [21_671, 43_343]),
+        ("mc4-18", 12_717_632, [19_976, 39_952]),
+        ("mc5-18", 16_846_400, [19_950, 39_900]),
+        ("rmc2-18", 33_342_656, [19_876, 39_752]),
+        ("rmc3-18", 33_047_744, [12_478, 24_955]),
+        ("rmc4-18", 32_015_552, [14_546, 29_091]),
+        ("rmc5-18", 27_886_784, [15_393, 30_787]),
+        ("r2plus1d-18-vmz", 33_344_279, [20_748, 41_496]),
+    ];
+    for (name, weights, multiply_adds) in table {
+        let [eight, sixteen] = [8, 16].map(|frames| of(name, |sizes| sizes.input[0] = frames));
+        let (eight, sixteen) = (eight?, sixteen?);
+        assert_eq!(sixteen.weights, weights, "{name}");
+        // Of R2D the first kernel has as many frames as the clip.
+        let missing = if name == "r2d-18" { 64 * 3 * 8 * 49 } else { 0 };
+        assert_eq!(eight.weights, weights - missing, "{name}");
+        assert_eq!([millions(&eight), millions(&sixteen)], multiply_adds, "{name}");
+    }
+    // What is left of time before the mean: MC2 to MC5, rMC2 to rMC5, and R2D.
+    for (name, frames) in [
+        ("mc2-18", 16),
+        ("mc3-18", 16),
+        ("mc4-18", 8),
+        ("mc5-18", 4),
+        ("rmc2-18", 2),
+        ("rmc3-18", 2),
+        ("rmc4-18", 4),
+        ("rmc5-18", 8),
+        ("fr2d-18", 16),
+        ("r2d-18", 1),
+    ] {
+        assert_eq!(shapes(&of(name, |_| ())?)[4], ("layer4", &[512, frames, 7, 7][..]), "{name}");
+    }
+    Ok(())
+}
+
+#[test]
+fn deeper_r2plus1d_of_its_release() -> Result<()> {
+    // The authors' model zoo prints 63.6 and 118.0 M; and 49.8, 199.0 and 329.1 G, which are those of 128 x 128 cells, not of
+    // the 112 x 112 it says.
+    for (name, frames, weights, gigas, printed) in [
+        ("r2plus1d-34", 8, 63_646_487, 38_089, 49.8),
+        ("r2plus1d-34", 32, 63_646_487, 152_356, 199.0),
+        ("r2plus1d-152", 32, 118_021_015, 251_997, 329.1),
+    ] {
+        let summary = of(name, |sizes| sizes.input[0] = frames)?;
+        assert_eq!((summary.weights, millions(&summary)), (weights, gigas), "{name}");
+        let scaled = summary.multiply_adds as f64 / 1e9 * (128f64 / 112.).powi(2);
+        assert!((scaled - printed).abs() < 0.1, "{name}: {scaled} for {printed}");
+    }
+    Ok(())
+}
+
+#[test]
 fn i3d_of_its_paper() -> Result<()> {
     // CVPR 2017, table 1: 25 M for both streams, of which this is the one of RGB. By classes, the exact counts.
     for (classes, parameters) in [(400, 12_697_264), (101, 12_390_789), (51, 12_339_539)] {
@@ -165,15 +227,35 @@ fn s3d_of_torchvision() -> Result<()> {
 
 #[test]
 fn csn_of_its_paper() -> Result<()> {
-    // ICCV 2019, table 5, and the authors' test log for the second: 29.6 M and 96.7 G on 32 frames of 256 x 256.
-    for (name, weights, side, gigas) in [
-        ("ir-csn-50", 13_077_632, 224, 42_310),
-        ("ir-csn-152", 29_551_744, 256, 96_713),
-        ("ip-csn-101", 24_479_616, 224, 63_559),
-        ("ip-csn-152", 32_840_832, 224, 83_295),
+    // ICCV 2019, by its section 3.3: weights, and multiply-adds in units of 10^6 on 8 frames of 224 x 224. Of these the
+    // authors' releases print 29.6 M and 32.8 M for the 152 layers of ir- and ip-CSN.
+    for (name, weights, multiply_adds) in [
+        ("resnet3d-26", 20_426_304, 14_322),
+        ("ir-csn-26", 1_677_504, 4_033),
+        ("ip-csn-26", 2_373_824, 5_048),
+        ("resnet3d-50", 46_927_424, 29_461),
+        ("ir-csn-50", 13_077_632, 10_578),
+        ("ip-csn-50", 14_335_104, 11_914),
+        ("resnet3d-101", 85_921_344, 44_747),
+        ("ir-csn-101", 22_108_032, 14_118),
+        ("ip-csn-101", 24_479_616, 15_890),
+        ("resnet3d-152", 118_033_984, 63_629),
+        ("ir-csn-152", 29_551_744, 18_512),
+        ("ip-csn-152", 32_840_832, 20_824),
+    ] {
+        let csn = of(name, |sizes| sizes.input = [8, 224, 224])?;
+        assert_eq!((csn.weights, millions(&csn)), (weights, multiply_adds), "{name}");
+    }
+    // What is printed on 32 frames: the authors' test log has 96.7 G of the first at 256 x 256, their model zoo 108.8 of the
+    // second there, under the label of 224 x 224.
+    for (name, side, gigas) in [
+        ("ir-csn-152", 256, 96_713),
+        ("ip-csn-152", 256, 108_793),
+        ("ir-csn-50", 224, 42_310),
+        ("ip-csn-101", 224, 63_559),
+        ("ip-csn-152", 224, 83_295),
     ] {
         let csn = of(name, |sizes| sizes.input = [32, side, side])?;
-        assert_eq!(csn.weights, weights, "{name}");
         assert_eq!((millions(&csn) + 5) / 10, (gigas + 5) / 10, "{name}");
     }
     Ok(())
@@ -186,9 +268,10 @@ fn a_thin_network_is_thinner_everywhere() -> Result<()> {
         let name =
             |summary: &Summary| summary.tensors.iter().map(|t| t.name.clone()).collect::<Vec<_>>();
         assert_eq!(name(&full), name(&thin), "{}", model.name);
-        // Kernels between two layers lose a factor of 16 on both sides; one side of the first and the last does not.
+        // Kernels between two layers lose a factor of 16 on both sides; on one side do those of a channel each, which is most
+        // of the smallest CSN, and those of the first and the last layer.
         let ratio = full.parameters as f64 / thin.parameters as f64;
-        assert!((100. ..257.).contains(&ratio), "{}: {ratio}", model.name);
+        assert!((60. ..257.).contains(&ratio), "{}: {ratio}", model.name);
     }
     Ok(())
 }

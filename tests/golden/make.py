@@ -205,10 +205,33 @@ class Preserved(nn.Sequential):
     get_downsample_stride = Depthwise.get_downsample_stride
 
 
-def csn(conv, blocks):
-    """torchvision's VideoResNet of bottlenecks, with the stem's pooling and the epsilon of the authors' code."""
-    net = tv.VideoResNet(tv.Bottleneck, [conv] * 4, blocks, tv.BasicStem, num_classes=CLASSES)
-    net.stem.add_module("pool", nn.MaxPool3d((1, 3, 3), (1, 2, 2), (0, 1, 1)))
+class Own(tv.Conv2Plus1D):
+    """R(2+1)D's convolution with middle channels of its own. Tran et al., CVPR 2018, section 3.5."""
+
+    def __init__(self, c_in, c_out, _=None, stride=1, padding=1):
+        super().__init__(c_in, c_out, 3 * 9 * c_in * c_out // (9 * c_in + 3 * c_out), stride, padding)
+
+
+class Narrow(tv.Bottleneck):
+    """The bottleneck of CSN's 26 layers."""
+    expansion = 1
+
+
+def flat_stem(frames=1):
+    """A first convolution that sees single frames, or all of the clip at once."""
+    return lambda: nn.Sequential(
+        nn.Conv3d(3, 64, (frames, 7, 7), (1, 2, 2), (0, 3, 3), bias=False), nn.BatchNorm3d(64), nn.ReLU())
+
+
+DEPTHS = {18: (tv.BasicBlock, [2, 2, 2, 2]), 26: (Narrow, [2, 2, 2, 2]), 34: (tv.BasicBlock, [3, 4, 6, 3]),
+          50: (tv.Bottleneck, [3, 4, 6, 3]), 101: (tv.Bottleneck, [3, 4, 23, 3]), 152: (tv.Bottleneck, [3, 8, 36, 3])}
+
+
+def residual(depth, convs, stem=tv.BasicStem, pool=False):
+    """torchvision's VideoResNet with the epsilon of the authors' code, and the pooling that some of their stems have."""
+    block, blocks = DEPTHS[depth]
+    net = tv.VideoResNet(block, convs if isinstance(convs, list) else [convs] * 4, blocks, stem, num_classes=CLASSES)
+    if pool: net.stem.add_module("pool", nn.MaxPool3d((1, 3, 3), (1, 2, 2), (0, 1, 1)))
     for module in net.modules():
         if isinstance(module, nn.BatchNorm3d): module.eps = 1e-3
     return Torchvision(net)
@@ -229,10 +252,21 @@ MODELS = {
     "mc3-18": (lambda: Torchvision(tv.mc3_18(num_classes=CLASSES)), *RESNET),
     "r2plus1d-18": (lambda: Torchvision(tv.r2plus1d_18(num_classes=CLASSES)), *RESNET),
     "s3d": (S3d, (2, 3, 21, 70, 86), 1.0),
+    "r2d-18": (lambda: residual(18, tv.Conv3DNoTemporal, flat_stem(7)), *RESNET),
+    "fr2d-18": (lambda: residual(18, tv.Conv3DNoTemporal, flat_stem()), *RESNET),
+    "r2plus1d-18-vmz": (lambda: residual(18, Own, tv.R2Plus1dStem), *RESNET),
+    "r2plus1d-34": (lambda: residual(34, Own, tv.R2Plus1dStem), *RESNET),
+    "r2plus1d-152": (lambda: residual(152, Own, tv.R2Plus1dStem), *RESNET),
 } | {
-    f"{kind}-csn-{depth}": (lambda conv=conv, blocks=blocks: csn(conv, blocks), (2, 3, 7, 54, 70), 1.0)
-    for kind, conv in (("ir", Depthwise), ("ip", Preserved))
-    for depth, blocks in ((50, [3, 4, 6, 3]), (101, [3, 4, 23, 3]), (152, [3, 8, 36, 3]))
+    f"mc{x}-18": (lambda x=x: residual(18, [tv.Conv3DSimple] * (x - 2) + [tv.Conv3DNoTemporal] * (6 - x)), *RESNET)
+    for x in (2, 4, 5)
+} | {
+    f"rmc{x}-18": (lambda x=x: residual(18, [tv.Conv3DNoTemporal] * (x - 2) + [tv.Conv3DSimple] * (6 - x), flat_stem()), *RESNET)
+    for x in (2, 3, 4, 5)
+} | {
+    f"{kind}-{depth}": (lambda conv=conv, depth=depth: residual(depth, conv, pool=True), (2, 3, 7, 54, 70), 1.0)
+    for kind, conv in (("ir-csn", Depthwise), ("ip-csn", Preserved), ("resnet3d", tv.Conv3DSimple))
+    for depth in (26, 50, 101, 152)
 }
 
 

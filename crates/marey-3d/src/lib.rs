@@ -7,4 +7,4 @@ pub mod r3d;
 
 pub use c3d::{C3d, C3dConfig};
 pub use i3d::i3d;
-pub use r3d::{r3d_18, r3d_34};
+pub use r3d::{r3d_18, r3d_34, resnet3d};

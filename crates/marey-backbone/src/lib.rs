@@ -9,5 +9,6 @@ pub use cnn_m::{CnnM, CnnMConfig};
 pub use inception::{Inception3d, InceptionConfig, UnitFn, UnitSpec};
 pub use inflate::inflate;
 pub use video_resnet::{
-    Block, ConvFn, ConvSpec, Stage, StemFn, StemSpec, VideoResNet, VideoResNetConfig, basic_stem,
+    Block, ConvFn, ConvSpec, Depth, Stage, StemFn, StemSpec, VideoResNet, VideoResNetConfig,
+    basic_stem,
 };

@@ -17,7 +17,7 @@ pub struct ConvSpec {
     pub c_in: usize,
     /// Channels out.
     pub c_out: usize,
-    /// Channels between the halves of a factorized convolution.
+    /// [`middle`] of the first convolution of the block.
     pub c_mid: usize,
     /// Stride in the order `[t, h, w]`.
     pub stride: [usize; 3],
@@ -29,6 +29,12 @@ pub struct ConvSpec {
 /// the batch norm and the ReLU after that.
 pub type ConvFn = fn(ConvSpec, VarBuilder) -> Result<Units>;
 
+/// Channels between the halves of a 3 x 3 x 3 convolution that is taken apart into space and time, so that both together
+/// have its weights (section 3.5).
+pub fn middle(c_in: usize, c_out: usize) -> usize {
+    (27 * c_in * c_out) / (9 * c_in + 3 * c_out)
+}
+
 /// What a [`StemFn`] is asked to build.
 #[derive(Debug, Clone, Copy)]
 pub struct StemSpec {
@@ -36,6 +42,8 @@ pub struct StemSpec {
     pub c_in: usize,
     /// Channels out: 64 in the papers.
     pub c_out: usize,
+    /// Frames of a clip, for stems that see all of them at once.
+    pub frames: usize,
     /// For the batch norms of the stem.
     pub bn: BatchNormConfig,
 }
@@ -48,8 +56,11 @@ pub type StemFn = fn(StemSpec, VarBuilder) -> Result<Units>;
 pub enum Block {
     /// Two 3 x 3 x 3 convolutions.
     Basic,
-    /// 1 x 1 x 1, 3 x 3 x 3, 1 x 1 x 1, and four times the channels.
-    Bottleneck,
+    /// 1 x 1 x 1, 3 x 3 x 3, 1 x 1 x 1.
+    Bottleneck {
+        /// Channels out are so many times the planes: 4 in the papers, but for the 26 layers of CSN.
+        expansion: usize,
+    },
 }
 
 impl Block {
@@ -57,7 +68,45 @@ impl Block {
     pub fn expansion(self) -> usize {
         match self {
             Self::Basic => 1,
-            Self::Bottleneck => 4,
+            Self::Bottleneck { expansion } => expansion,
+        }
+    }
+}
+
+/// Layers of the network: in its name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Depth {
+    /// 18, of basic blocks.
+    D18,
+    /// 26, of bottlenecks that have as many channels out as planes.
+    D26,
+    /// 34, of basic blocks.
+    D34,
+    /// 50, of bottlenecks.
+    D50,
+    /// 101, of bottlenecks.
+    D101,
+    /// 152, of bottlenecks.
+    D152,
+}
+
+impl Depth {
+    /// Blocks of each stage.
+    pub fn blocks(self) -> [usize; 4] {
+        match self {
+            Self::D18 | Self::D26 => [2, 2, 2, 2],
+            Self::D34 | Self::D50 => [3, 4, 6, 3],
+            Self::D101 => [3, 4, 23, 3],
+            Self::D152 => [3, 8, 36, 3],
+        }
+    }
+
+    /// Their kind.
+    pub fn block(self) -> Block {
+        match self {
+            Self::D18 | Self::D34 => Block::Basic,
+            Self::D26 => Block::Bottleneck { expansion: 1 },
+            Self::D50 | Self::D101 | Self::D152 => Block::Bottleneck { expansion: 4 },
         }
     }
 }
@@ -78,6 +127,8 @@ pub struct Stage {
 pub struct VideoResNetConfig {
     /// Channels of a frame: 3 for RGB, 2 for flow.
     pub c_in: usize,
+    /// Frames of a clip. Networks take any number, but for those whose stem sees all of them at once.
+    pub frames: usize,
     /// The first layers.
     pub stem: StemFn,
     /// The max pooling after them, if there is one.
@@ -94,6 +145,31 @@ pub struct VideoResNetConfig {
     pub num_classes: usize,
 }
 
+impl VideoResNetConfig {
+    /// The network of table 1, with `conv` in every block: 16 frames, no pooling after the stem of R3D, time and space
+    /// halved by the first block of each stage but the first.
+    pub fn new(depth: Depth, c_in: usize, num_classes: usize, conv: ConvFn) -> Self {
+        let blocks = depth.blocks();
+        let stage = |i: usize, s| Stage { depth: blocks[i], stride: [s; 3], conv };
+        Self {
+            c_in,
+            frames: 16,
+            stem: basic_stem,
+            pool: None,
+            block: depth.block(),
+            width: 64,
+            stages: [stage(0, 1), stage(1, 2), stage(2, 2), stage(3, 2)],
+            bn: BatchNormConfig::default(),
+            num_classes,
+        }
+    }
+
+    /// The max pooling that the authors have after the stem in later networks: 1 x 3 x 3, stride 1 x 2 x 2.
+    pub fn stem_pool() -> Pool3dConfig {
+        Pool3dConfig { padding: [0, 1, 1].into(), ..Pool3dConfig::new([1, 3, 3], [1, 2, 2]) }
+    }
+}
+
 /// A residual network over clips, `[N, C, T, H, W]` to logits `[N, K]`.
 pub struct VideoResNet {
     stem: Units,
@@ -105,8 +181,9 @@ pub struct VideoResNet {
 impl VideoResNet {
     /// Builds the network at `vb`.
     pub fn new(config: &VideoResNetConfig, vb: VarBuilder) -> Result<Self> {
-        let VideoResNetConfig { c_in, stem, pool, block, width, stages, bn, num_classes } = *config;
-        let stem = stem(StemSpec { c_in, c_out: width, bn }, vb.pp("stem"))?;
+        let VideoResNetConfig { c_in, frames, stem, pool, block, width, stages, bn, num_classes } =
+            *config;
+        let stem = stem(StemSpec { c_in, c_out: width, frames, bn }, vb.pp("stem"))?;
         let mut c_in = width;
         let mut layers = Vec::with_capacity(4);
         for (i, stage) in stages.iter().enumerate() {
@@ -154,11 +231,39 @@ impl ModuleT for VideoResNet {
 
 /// The stem of R3D: one 3 x 7 x 7 convolution that halves the frame.
 pub fn basic_stem(spec: StemSpec, vb: VarBuilder) -> Result<Units> {
-    let StemSpec { c_in, c_out, bn } = spec;
+    stem_over(3, 1, spec, vb)
+}
+
+/// The stem of networks that see frames one by one at first: 1 x 7 x 7, halving the frame.
+pub fn flat_stem(spec: StemSpec, vb: VarBuilder) -> Result<Units> {
+    stem_over(1, 0, spec, vb)
+}
+
+/// The stem of a network over images: 7 x 7 over all frames of the clip at once, of which one is left.
+pub fn collapsing_stem(spec: StemSpec, vb: VarBuilder) -> Result<Units> {
+    stem_over(spec.frames, 0, spec, vb)
+}
+
+/// A convolution over `t` frames, padded by `pad` frames at both ends.
+fn stem_over(t: usize, pad: usize, spec: StemSpec, vb: VarBuilder) -> Result<Units> {
+    let StemSpec { c_in, c_out, bn, .. } = spec;
     let config =
-        Conv3dConfig { stride: [1, 2, 2], padding: [1, 3, 3].into(), ..Default::default() };
-    let conv = conv3d_no_bias(c_in, c_out, [3, 7, 7], config, vb.pp(0))?;
+        Conv3dConfig { stride: [1, 2, 2], padding: [pad, 3, 3].into(), ..Default::default() };
+    let conv = conv3d_no_bias(c_in, c_out, [t, 7, 7], config, vb.pp(0))?;
     Ok(Units::from(conv).norm(batch_norm(c_out, bn, vb.pp(1))?).relu())
+}
+
+/// The full 3 x 3 x 3 convolution.
+pub fn conv_3d(spec: ConvSpec, vb: VarBuilder) -> Result<Units> {
+    let config = Conv3dConfig { stride: spec.stride, padding: [1; 3].into(), ..Default::default() };
+    Ok(conv3d_no_bias(spec.c_in, spec.c_out, [3; 3], config, vb)?.into())
+}
+
+/// One over frames, each by itself: 1 x 3 x 3.
+pub fn conv_2d(spec: ConvSpec, vb: VarBuilder) -> Result<Units> {
+    let config =
+        Conv3dConfig { stride: spec.stride, padding: [0, 1, 1].into(), ..Default::default() };
+    Ok(conv3d_no_bias(spec.c_in, spec.c_out, [1, 3, 3], config, vb)?.into())
 }
 
 /// `relu(shortcut(x) + body(x))`.
@@ -179,8 +284,7 @@ impl Residual {
         vb: VarBuilder,
     ) -> Result<Self> {
         let c_out = planes * block.expansion();
-        // As in torchvision, both convolutions of a block take the first one's `c_mid`.
-        let c_mid = (c_in * planes * 27) / (c_in * 9 + 3 * planes);
+        let c_mid = middle(c_in, planes);
         let unit = |c_in, stride, vb: VarBuilder| -> Result<Units> {
             let spec = ConvSpec { c_in, c_out: planes, c_mid, stride, bn };
             Ok(conv(spec, vb.pp(0))?.norm(batch_norm(planes, bn, vb.pp(1))?).relu())
@@ -189,7 +293,7 @@ impl Residual {
             Block::Basic => {
                 unit(c_in, stride, vb.pp("conv1"))?.chain(unit(planes, [1; 3], vb.pp("conv2"))?)
             }
-            Block::Bottleneck => pointwise(c_in, planes, [1; 3], bn, vb.pp("conv1"))?
+            Block::Bottleneck { .. } => pointwise(c_in, planes, [1; 3], bn, vb.pp("conv1"))?
                 .relu()
                 .chain(unit(planes, stride, vb.pp("conv2"))?)
                 .chain(pointwise(planes, c_out, [1; 3], bn, vb.pp("conv3"))?.relu()),

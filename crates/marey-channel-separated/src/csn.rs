@@ -6,21 +6,8 @@
 
 use candle::Result;
 use candle_nn::VarBuilder;
-use marey_backbone::{Block, ConvFn, ConvSpec, Stage, VideoResNetConfig, basic_stem};
-use marey_layers::{
-    BatchNormConfig, Conv3d, Conv3dConfig, Pool3dConfig, Units, batch_norm, conv3d_no_bias,
-};
-
-/// Layers of the network.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Depth {
-    /// 50 layers.
-    D50,
-    /// 101 layers.
-    D101,
-    /// 152 layers.
-    D152,
-}
+use marey_backbone::{ConvFn, ConvSpec, Depth, VideoResNetConfig};
+use marey_layers::{BatchNormConfig, Conv3d, Conv3dConfig, Units, batch_norm, conv3d_no_bias};
 
 /// Interaction-reduced CSN: the 3 x 3 x 3 kernel becomes depthwise. For clips `[N, c_in, 32, 224, 224]`.
 pub fn ir_csn(depth: Depth, c_in: usize, num_classes: usize) -> VideoResNetConfig {
@@ -33,25 +20,12 @@ pub fn ip_csn(depth: Depth, c_in: usize, num_classes: usize) -> VideoResNetConfi
 }
 
 fn csn(depth: Depth, c_in: usize, num_classes: usize, conv: ConvFn) -> VideoResNetConfig {
-    let depth = match depth {
-        Depth::D50 => [3, 4, 6, 3],
-        Depth::D101 => [3, 4, 23, 3],
-        Depth::D152 => [3, 8, 36, 3],
-    };
-    let stage = |i: usize, s| Stage { depth: depth[i], stride: [s; 3], conv };
     VideoResNetConfig {
-        c_in,
-        stem: basic_stem,
-        pool: Some(Pool3dConfig {
-            padding: [0, 1, 1].into(),
-            ..Pool3dConfig::new([1, 3, 3], [1, 2, 2])
-        }),
-        block: Block::Bottleneck,
-        width: 64,
-        stages: [stage(0, 1), stage(1, 2), stage(2, 2), stage(3, 2)],
+        frames: 32,
+        pool: Some(VideoResNetConfig::stem_pool()),
         // Caffe2's settings, which the authors trained with: its momentum of 0.9 is 0.1 here.
         bn: BatchNormConfig { eps: 1e-3, momentum: 0.1 },
-        num_classes,
+        ..VideoResNetConfig::new(depth, c_in, num_classes, conv)
     }
 }
 

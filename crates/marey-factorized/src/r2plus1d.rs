@@ -2,28 +2,34 @@
 //!
 //! Reference: Tran et al., CVPR 2018, section 3.5, <https://arxiv.org/abs/1711.11248>.
 //! Weights are named as in torchvision's `r2plus1d_18`.
+//!
+//! There are two dialects of the middle channels. The paper's, and the authors' code: those of each convolution by itself.
+//! torchvision's: both convolutions of a block have the first one's, which makes the network a little thinner.
 
 use candle::Result;
 use candle_nn::VarBuilder;
-use marey_backbone::{Block, ConvSpec, Stage, StemSpec, VideoResNetConfig};
+use marey_backbone::video_resnet::middle;
+use marey_backbone::{ConvSpec, Depth, StemSpec, VideoResNetConfig};
 use marey_layers::{BatchNormConfig, Conv3dConfig, Units, batch_norm, conv3d_no_bias};
 
-/// R(2+1)D-18, for clips `[N, c_in, 16, 112, 112]`.
+use crate::mc::AUTHORS;
+
+/// R(2+1)D-18 as torchvision has it, for clips `[N, c_in, 16, 112, 112]`.
 pub fn r2plus1d_18(c_in: usize, num_classes: usize) -> VideoResNetConfig {
-    let stage = |s| Stage { depth: 2, stride: [s; 3], conv };
-    VideoResNetConfig {
-        c_in,
-        stem,
-        pool: None,
-        block: Block::Basic,
-        width: 64,
-        stages: [stage(1), stage(2), stage(2), stage(2)],
-        bn: BatchNormConfig::default(),
-        num_classes,
-    }
+    let bn = BatchNormConfig::default();
+    VideoResNetConfig { stem, bn, ..VideoResNetConfig::new(Depth::D18, c_in, num_classes, conv) }
 }
 
-/// 1 x 3 x 3, batch norm, ReLU, 3 x 1 x 1. `c_mid` keeps the parameters of the full kernel.
+/// R(2+1)D as in the paper and its authors' code, for clips `[N, c_in, 16, 112, 112]`: 18, 34 and, of bottlenecks, 152 layers
+/// were released.
+pub fn r2plus1d(depth: Depth, c_in: usize, num_classes: usize) -> VideoResNetConfig {
+    let own = |spec: ConvSpec, vb: VarBuilder| {
+        conv(ConvSpec { c_mid: middle(spec.c_in, spec.c_out), ..spec }, vb)
+    };
+    VideoResNetConfig { stem, bn: AUTHORS, ..VideoResNetConfig::new(depth, c_in, num_classes, own) }
+}
+
+/// 1 x 3 x 3 to the middle channels, batch norm, ReLU, 3 x 1 x 1.
 fn conv(spec: ConvSpec, vb: VarBuilder) -> Result<Units> {
     let ConvSpec { c_in, c_out, c_mid, stride: [st, sh, sw], bn } = spec;
     let space =
@@ -37,7 +43,7 @@ fn conv(spec: ConvSpec, vb: VarBuilder) -> Result<Units> {
 
 /// 1 x 7 x 7 to 45 channels of the paper's 64, then 3 x 1 x 1 to all of them.
 fn stem(spec: StemSpec, vb: VarBuilder) -> Result<Units> {
-    let StemSpec { c_in, c_out, bn } = spec;
+    let StemSpec { c_in, c_out, bn, .. } = spec;
     let c_mid = (45 * c_out / 64).max(1);
     let space = Conv3dConfig { stride: [1, 2, 2], padding: [0, 3, 3].into(), ..Default::default() };
     let time = Conv3dConfig { padding: [1, 0, 0].into(), ..Default::default() };

