@@ -4,7 +4,9 @@ use clap::{Parser, Subcommand, ValueEnum};
 use marey::kernels::Isa;
 use marey::zoo::{self, Model, Sizes};
 
-use crate::commands::{bench, classify, data, import_weights, infer, models, reproduce, summary};
+use crate::commands::{
+    bench, classify, data, fuse, import_weights, infer, models, reproduce, summary,
+};
 
 /// Recognise human actions in video, and rerun the tables of the papers that taught machines to.
 ///
@@ -34,6 +36,7 @@ pub enum Command {
     Classify(classify::Args),
     ImportWeights(import_weights::Args),
     Infer(infer::Args),
+    Fuse(fuse::Args),
     #[command(subcommand)]
     Bench(bench::Bench),
     #[command(subcommand)]
@@ -50,6 +53,7 @@ impl Command {
             Self::Classify(args) => classify::run(args),
             Self::ImportWeights(args) => import_weights::run(args),
             Self::Infer(args) => infer::run(args),
+            Self::Fuse(args) => fuse::run(args),
             Self::Bench(bench) => bench::run(bench),
             Self::Data(data) => data::run(data),
         }

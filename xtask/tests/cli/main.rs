@@ -4,6 +4,7 @@
 mod classify;
 mod data;
 mod files;
+mod fuse;
 mod refusals;
 mod reproduce;
 mod support;

@@ -1,0 +1,11 @@
+#![doc = include_str!("../README.md")]
+
+pub mod pairs;
+pub mod rule;
+pub mod sci;
+pub mod values;
+
+pub use pairs::fuse_pairs;
+pub use rule::{Rule, fuse};
+pub use sci::concentration;
+pub use values::Values;
