@@ -31,7 +31,7 @@ const TWINS: [&str; 8] = [
 
 /// Enough for each network to know four clips by heart. Those without shortcuts, or with many, are slow to begin.
 fn steps(name: &str) -> u64 {
-    if name == "s3d" || name.contains("csn") || name.contains("resnet3d") { 120 } else { 60 }
+    if name.contains("s3d") || name.contains("csn") || name.contains("resnet3d") { 120 } else { 60 }
 }
 
 /// Four clips `[4, 3, T, H, W]` with a class each, and the network thin enough for them.
@@ -46,8 +46,8 @@ struct Small {
 fn small(name: &str, dropout: Option<f32>) -> Result<Small> {
     let (shrink, input) = match name {
         "spatial" => (8, [1, 56, 56]),
-        "i3d" => (8, [8, 32, 32]),
-        "s3d" => (8, [8, 64, 64]),
+        "i2d" | "i3d" | "i3d-bottom-heavy" | "i3d-top-heavy" => (8, [8, 32, 32]),
+        name if name.contains("s3d") => (8, [8, 64, 64]),
         name if name.contains("csn") || name.contains("resnet3d") => (8, [8, 64, 64]),
         _ => (8, [8, 24, 24]),
     };

@@ -3,11 +3,14 @@
 //! Reference: Carreira and Zisserman, "Quo Vadis, Action Recognition?", CVPR 2017, figure 3. Its parts are called by the
 //! endpoints `Conv3d_1a_7x7` to `logits`; the branches of `Mixed` are `b0`, `b1a`, `b1b`, `b2a`, `b2b`, `b3b`.
 
+use std::slice;
+
 use candle::{Module, ModuleT, Result, Tensor};
 use candle_nn::VarBuilder;
+use candle_nn::ops::sigmoid;
 use marey_layers::{
-    AvgPool3d, Conv3d, Dropout, MaxPool3d, Network, Pool3dConfig, Units, classifier_conv, dropout,
-    forward_concat_t, trace,
+    AvgPool3d, Conv3d, Dropout, Linear, MaxPool3d, Network, Pool3dConfig, Units, classifier_conv,
+    dropout, forward_concat_t, global_avg_pool, scale_channels, trace,
 };
 
 /// What a [`UnitFn`] is asked to build.
@@ -26,16 +29,26 @@ pub struct UnitSpec {
 /// Builds a convolution with what follows it (a batch norm and a ReLU, say).
 pub type UnitFn = fn(UnitSpec, VarBuilder) -> Result<Units>;
 
+/// Builds what a gate makes of the means of `c` channels: as many numbers, of which the sigmoids are its factors.
+pub type GateFn = fn(usize, VarBuilder) -> Result<Linear>;
+
+/// Parts of the network that have convolutions: three before the blocks, and the nine blocks.
+pub const PARTS: usize = STEM.len() + MIXED.len();
+
 /// An Inception-v1 over clips.
 #[derive(Debug, Clone, Copy)]
 pub struct InceptionConfig {
     /// Channels of a frame: 3 for RGB, 2 for flow.
     pub c_in: usize,
-    /// The convolution.
-    pub unit: UnitFn,
+    /// The convolution of each part, from the first on.
+    pub units: [UnitFn; PARTS],
+    /// The gates (of S3D-G) after the third part and after each branch of the blocks, if there are any: channels are multiplied
+    /// by factors that depend on their means over time and space.
+    pub gate: Option<GateFn>,
     /// The pooling of a kernel and a stride.
     pub pool: fn([usize; 3], [usize; 3]) -> Pool3dConfig,
-    /// The name that weights have of an endpoint, or of a branch within its block.
+    /// The name that weights have of an endpoint, or of a branch within its block; of the gates `gate`, and in blocks
+    /// `gate_b0` to `gate_b3`.
     pub names: fn(&'static str) -> &'static str,
     /// Every channel count of the paper is divided by this: 1, but for tests.
     pub shrink: usize,
@@ -81,7 +94,7 @@ struct Stage {
 }
 
 enum Layers {
-    Units(Units),
+    Units(Units, Option<Linear>),
     Mixed(Mixed),
 }
 
@@ -95,7 +108,8 @@ pub struct Inception3d {
 impl Inception3d {
     /// Builds the network at `vb`.
     pub fn new(config: &InceptionConfig, vb: VarBuilder) -> Result<Self> {
-        let InceptionConfig { c_in, unit, pool, names, shrink, dropout: p, num_classes } = *config;
+        let InceptionConfig { c_in, units, gate, pool, names, shrink, dropout: p, num_classes } =
+            *config;
         let thin = |channels: usize| channels.div_ceil(shrink.max(1));
         let stage = |name, layers| {
             let before = pool_before(name)
@@ -104,13 +118,18 @@ impl Inception3d {
         };
         let mut stages = Vec::new();
         let mut channels = c_in;
-        for (name, c_out, kernel, stride) in STEM {
+        let (first, blocks) = units.split_at(STEM.len());
+        for ((name, c_out, kernel, stride), unit) in STEM.into_iter().zip(first) {
             let spec = UnitSpec { c_in: channels, c_out: thin(c_out), kernel, stride };
-            stages.push(stage(name, Layers::Units(unit(spec, vb.pp(names(name)))?)));
             channels = spec.c_out;
+            let unit = unit(spec, vb.pp(names(name)))?;
+            let gate = gate.filter(|_| stages.len() + 1 == STEM.len());
+            let gate = gate.map(|gate| gate(channels, vb.pp(names("gate")))).transpose()?;
+            stages.push(stage(name, Layers::Units(unit, gate)));
         }
-        for (name, branches) in MIXED {
-            let mixed = Mixed::new(config, channels, branches.map(thin), vb.pp(names(name)))?;
+        for ((name, branches), unit) in MIXED.into_iter().zip(blocks) {
+            let vb = vb.pp(names(name));
+            let mixed = Mixed::new(config, *unit, channels, branches.map(thin), vb)?;
             channels = mixed.c_out;
             stages.push(stage(name, Layers::Mixed(mixed)));
         }
@@ -129,7 +148,11 @@ impl Inception3d {
                 trace::stage(name, &xs);
             }
             xs = match layers {
-                Layers::Units(units) => units.forward_t(&xs, train)?,
+                Layers::Units(units, None) => units.forward_t(&xs, train)?,
+                Layers::Units(units, Some(gate)) => {
+                    let xs = units.forward_t(&xs, train)?;
+                    gated(&xs, slice::from_ref(gate))?
+                }
                 Layers::Mixed(mixed) => mixed.forward_t(&xs, train)?,
             };
             trace::stage(name, &xs);
@@ -145,14 +168,14 @@ impl Inception3d {
 impl Network for Inception3d {
     /// The pooled features, averaged over what time and space is left, `[N, 1024]`.
     fn features_t(&self, xs: &Tensor, train: bool) -> Result<Tensor> {
-        marey_layers::global_avg_pool(&self.pooled(xs, train)?)
+        global_avg_pool(&self.pooled(xs, train)?)
     }
 }
 
 impl ModuleT for Inception3d {
     fn forward_t(&self, xs: &Tensor, train: bool) -> Result<Tensor> {
         let xs = self.dropout.forward_t(&self.pooled(xs, train)?, train)?;
-        let xs = marey_layers::global_avg_pool(&self.logits.forward(&xs)?)?;
+        let xs = global_avg_pool(&self.logits.forward(&xs)?)?;
         trace::stage("logits", &xs);
         Ok(xs)
     }
@@ -163,12 +186,15 @@ struct Mixed {
     branches: [Units; 3],
     pool: MaxPool3d,
     after_pool: Units,
+    /// One for each branch, or none.
+    gates: Vec<Linear>,
     c_out: usize,
 }
 
 impl Mixed {
     fn new(
         config: &InceptionConfig,
+        unit: UnitFn,
         c_in: usize,
         branches: [usize; 6],
         vb: VarBuilder,
@@ -176,8 +202,15 @@ impl Mixed {
         let [b0, b1a, b1b, b2a, b2b, b3b] = branches;
         let unit = |c_in, c_out, kernel, name| {
             let spec = UnitSpec { c_in, c_out, kernel, stride: 1 };
-            (config.unit)(spec, vb.pp((config.names)(name)))
+            unit(spec, vb.pp((config.names)(name)))
         };
+        let mut gates = Vec::new();
+        if let Some(gate) = config.gate {
+            for (name, c) in [("gate_b0", b0), ("gate_b1", b1b), ("gate_b2", b2b), ("gate_b3", b3b)]
+            {
+                gates.push(gate(c, vb.pp((config.names)(name)))?);
+            }
+        }
         Ok(Self {
             branches: [
                 unit(c_in, b0, 1, "b0")?,
@@ -186,6 +219,7 @@ impl Mixed {
             ],
             pool: MaxPool3d((config.pool)([3; 3], [1; 3])),
             after_pool: unit(c_in, b3b, 1, "b3b")?,
+            gates,
             c_out: b0 + b1b + b2b + b3b,
         })
     }
@@ -195,6 +229,23 @@ impl ModuleT for Mixed {
     fn forward_t(&self, xs: &Tensor, train: bool) -> Result<Tensor> {
         let [b0, b1, b2] = &self.branches;
         let pooled = self.pool.forward(xs)?;
-        forward_concat_t(&[(b0, xs), (b1, xs), (b2, xs), (&self.after_pool, &pooled)], train)
+        let branches = [(b0, xs), (b1, xs), (b2, xs), (&self.after_pool, &pooled)];
+        gated(&forward_concat_t(&branches, train)?, &self.gates)
     }
+}
+
+/// `xs` `[N, C, ..]` through gates, each for as many channels as it sees: all of them together, or no gate at all.
+fn gated(xs: &Tensor, gates: &[Linear]) -> Result<Tensor> {
+    if gates.is_empty() {
+        return Ok(xs.clone());
+    }
+    let means = global_avg_pool(xs)?;
+    let mut first = 0;
+    let mut factors = Vec::with_capacity(gates.len());
+    for gate in gates {
+        let c = gate.d_in()?;
+        factors.push(sigmoid(&gate.forward(&means.narrow(1, first, c)?.contiguous()?)?)?);
+        first += c;
+    }
+    scale_channels(xs, &Tensor::cat(&factors, 1)?)
 }

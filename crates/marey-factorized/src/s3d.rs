@@ -6,9 +6,9 @@
 
 use candle::Result;
 use candle_nn::VarBuilder;
-use marey_backbone::{InceptionConfig, UnitSpec};
+use marey_backbone::{InceptionConfig, PARTS, UnitFn, UnitSpec};
 use marey_layers::{
-    BatchNormConfig, Conv3dConfig, Pool3dConfig, Units, batch_norm, conv3d_no_bias,
+    BatchNormConfig, Conv3dConfig, Pool3dConfig, Units, batch_norm, conv3d_no_bias, linear,
 };
 
 /// torchvision's.
@@ -16,7 +16,14 @@ const BATCH_NORM: BatchNormConfig = BatchNormConfig { eps: 1e-3, momentum: 1e-3 
 
 /// S3D, for clips `[N, c_in, 64, 224, 224]`.
 pub fn s3d(c_in: usize, num_classes: usize) -> InceptionConfig {
-    InceptionConfig { c_in, unit, pool, names, shrink: 1, dropout: 0.2, num_classes }
+    let units = [unit as UnitFn; PARTS];
+    InceptionConfig { c_in, units, gate: None, pool, names, shrink: 1, dropout: 0.2, num_classes }
+}
+
+/// S3D-G: as [`s3d`], with gates whose layers have a bias, as in code that released weights. Those themselves are of a network
+/// with another first convolution.
+pub fn s3d_g(c_in: usize, num_classes: usize) -> InceptionConfig {
+    InceptionConfig { gate: Some(|c, vb| linear(c, c, vb)), ..s3d(c_in, num_classes) }
 }
 
 /// Space, then time, each with a batch norm and a ReLU; of a 1 x 1 x 1 kernel that alone.
@@ -63,6 +70,11 @@ fn names(part: &'static str) -> &'static str {
         "b2b" => "branch2.1",
         "b3b" => "branch3.1",
         "logits" => "classifier.1",
+        "gate" => "gating.fc",
+        "gate_b0" => "gating_b0.fc",
+        "gate_b1" => "gating_b1.fc",
+        "gate_b2" => "gating_b2.fc",
+        "gate_b3" => "gating_b3.fc",
         other => other,
     }
 }

@@ -59,6 +59,30 @@ pub fn take(xs: &[f32], channels: usize, first: usize, c: usize, ys: &mut Sum) {
     unsafe { ys.with(xs.len() / channels * c, fill) }
 }
 
+/// Multiplies each channel of each clip of `xs` `[N, P, C]` by its factor of `factors` `[N, C]`, and adds that to `ys`.
+pub fn scale(xs: &[f32], factors: &[f32], c: usize, ys: &mut Sum) {
+    let clips = factors.len() / c.max(1);
+    assert_eq!(clips * c, factors.len(), "factors of {c} channels");
+    assert!(clips > 0 && xs.len().is_multiple_of(clips * c), "{clips} clips of {c} channels");
+    let clip = xs.len() / clips;
+    let fill = |ys: Shared, add: bool| {
+        for (n, (xs, factors)) in xs.chunks(clip).zip(factors.chunks(c)).enumerate() {
+            xs.par_chunks(PLACES * c).enumerate().for_each(|(i, xs)| {
+                let from = n * clip + i * PLACES * c;
+                // SAFETY: each task has places of its own. None is read before it is written.
+                let to = unsafe { ys.at(from, xs.len()) };
+                for (xs, to) in xs.chunks_exact(c).zip(to.chunks_exact_mut(c)) {
+                    for ((x, factor), to) in xs.iter().zip(factors).zip(to) {
+                        *to = if add { *to + x * factor } else { x * factor };
+                    }
+                }
+            });
+        }
+    };
+    // SAFETY: all places are written.
+    unsafe { ys.with(xs.len(), fill) }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -70,6 +94,16 @@ mod tests {
         let xs: Vec<f32> = (0..12).map(|i| i as f32).collect();
         to_last(&xs, [2, 2, 3], &mut ys);
         assert_eq!(ys, [0., 3., 1., 4., 2., 5., 6., 9., 7., 10., 8., 11.]);
+    }
+
+    #[test]
+    fn scale_by_hand() {
+        // Two clips of two places and two channels.
+        let xs: Vec<f32> = (1..9).map(|i| i as f32).collect();
+        let mut ys = Sum::default();
+        scale(&xs, &[1., 10., 0., -1.], 2, &mut ys);
+        scale(&xs, &[1., 0., 0., 0.], 2, &mut ys);
+        assert_eq!(ys.take(), Some(vec![2., 20., 6., 40., 0., -6., 0., -8.]));
     }
 
     #[test]

@@ -17,7 +17,7 @@ mod reduce;
 pub use gate::Gate;
 pub use gradient::{Done, gradients};
 use reduce::reduce;
-pub use reduce::sums;
+pub use reduce::{dots, sums};
 
 /// Places of a task that changes them one by one.
 const PLACES: usize = 256;

@@ -25,6 +25,11 @@ impl Linear {
         Self { weight, bias, filters: Filters::default() }
     }
 
+    /// `D_in`.
+    pub fn d_in(&self) -> Result<usize> {
+        self.weight.dim(1)
+    }
+
     /// By candle's product of matrices.
     fn product(&self, xs: &Tensor) -> Result<Tensor> {
         let ys = xs.matmul(&self.weight.t()?)?;

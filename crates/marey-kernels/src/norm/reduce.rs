@@ -123,6 +123,32 @@ pub fn sums(xs: &[f32], c: usize) -> Vec<f64> {
     sums
 }
 
+/// The sum over places of `xs` times `ys`, both `[.., C]`, for each of `c` channels.
+pub fn dots(xs: &[f32], ys: &[f32], c: usize) -> Vec<f64> {
+    assert!(c > 0 && xs.len().is_multiple_of(c), "products of {} cells of {c} channels", xs.len());
+    assert_eq!(xs.len(), ys.len(), "products of {c} channels");
+    let [dots] = reduce(xs.len() / c, c, &Products { xs, ys, c });
+    dots
+}
+
+struct Products<'a> {
+    xs: &'a [f32],
+    ys: &'a [f32],
+    c: usize,
+}
+
+impl Terms<1> for Products<'_> {
+    #[inline(always)]
+    unsafe fn at<V: Vector>(&self, place: usize, channel: usize, len: usize) -> [V; 1] {
+        let cell = place * self.c + channel;
+        // SAFETY: as of the trait.
+        unsafe {
+            let x = V::load_upto(self.xs.as_ptr().add(cell), len);
+            [x.mul(V::load_upto(self.ys.as_ptr().add(cell), len))]
+        }
+    }
+}
+
 struct Cells<'a> {
     xs: &'a [f32],
     c: usize,

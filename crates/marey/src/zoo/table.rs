@@ -4,7 +4,11 @@ use marey_3d::keys;
 use marey_backbone::Depth;
 use marey_channel_separated::{ip_csn, ir_csn};
 use marey_clip::{Normalize, Recipe, Size, Window};
-use marey_factorized::{Group, fr2d_18, mc, r2d_18, r2plus1d, rmc};
+use marey_factorized::heavy::LOWER;
+use marey_factorized::{
+    Group, Stem, bottom_heavy, fr2d_18, i2d, mc, r2d_18, r2plus1d, rmc, s3d, s3d_g, s3d_g_slim,
+    s3d_slim, top_heavy,
+};
 use marey_weights::Dialect;
 
 use super::build::{c3d, inception, resnet, spatial};
@@ -150,22 +154,39 @@ pub const MODELS: &[Model] = &[
         ..OF_32_FRAMES
     },
     Model {
+        name: "i2d",
+        build: |sizes, vb| inception(i2d(sizes.c_in, sizes.classes), sizes, vb),
+        ..S3D_SLIM
+    },
+    Model {
+        name: "i3d-bottom-heavy",
+        build: |sizes, vb| inception(bottom_heavy(LOWER, sizes.c_in, sizes.classes), sizes, vb),
+        ..S3D_SLIM
+    },
+    Model {
+        name: "i3d-top-heavy",
+        build: |sizes, vb| inception(top_heavy(LOWER, sizes.c_in, sizes.classes), sizes, vb),
+        ..S3D_SLIM
+    },
+    Model {
         name: "s3d",
-        family: "marey-factorized",
-        paper: "Xie et al., ECCV 2018, section 3.3",
-        year: 2018,
-        classes: 400,
-        // As torchvision tests its weights, but for the length: the paper's 64 frames, not 128.
-        recipe: Recipe {
-            frames: 64,
-            stride: 1,
-            size: Size::Exactly(256, 256),
-            crop: 224,
-            normalize: Normalize::KINETICS,
-        },
-        views: Views { clips: 6, window: Window { length: 64, stride: 1 } },
-        dialects: &[],
-        build: |sizes, vb| inception(marey_factorized::s3d(sizes.c_in, sizes.classes), sizes, vb),
+        build: |sizes, vb| inception(s3d(sizes.c_in, sizes.classes), sizes, vb),
+        ..S3D
+    },
+    Model {
+        name: "s3d-g",
+        build: |sizes, vb| inception(s3d_g(sizes.c_in, sizes.classes), sizes, vb),
+        ..S3D
+    },
+    Model {
+        name: "s3d-slim",
+        build: |sizes, vb| inception(s3d_slim(Stem::Seven, sizes.c_in, sizes.classes), sizes, vb),
+        ..S3D_SLIM
+    },
+    Model {
+        name: "s3d-g-slim",
+        build: |sizes, vb| inception(s3d_g_slim(Stem::Seven, sizes.c_in, sizes.classes), sizes, vb),
+        ..S3D_SLIM
     },
     Model {
         name: "resnet3d-26",
@@ -236,6 +257,32 @@ pub const MODELS: &[Model] = &[
         ..CSN
     },
 ];
+
+/// What the separated Inceptions share: clips as torchvision tests its weights, but for the length: the paper's 64 frames, not
+/// 128.
+const S3D: Model = Model {
+    name: "",
+    family: "marey-factorized",
+    paper: "Xie et al., ECCV 2018, section 3",
+    year: 2018,
+    classes: 400,
+    recipe: Recipe {
+        frames: 64,
+        stride: 1,
+        size: Size::Exactly(256, 256),
+        crop: 224,
+        normalize: Normalize::KINETICS,
+    },
+    views: Views { clips: 6, window: Window { length: 64, stride: 1 } },
+    dialects: &[],
+    build: |sizes, vb| inception(s3d(sizes.c_in, sizes.classes), sizes, vb),
+};
+
+/// As their authors have them: clips as of I3D.
+const S3D_SLIM: Model = Model {
+    recipe: Recipe { size: Size::ShortSide(256), normalize: Normalize::SIGNED, ..S3D.recipe },
+    ..S3D
+};
 
 /// What the channel-separated networks share: clips and views of the authors' test script.
 const CSN: Model = Model {
