@@ -5,4 +5,5 @@ pub mod interrupt;
 pub mod recipe;
 pub mod report;
 pub mod source;
+pub mod structure;
 pub mod trial;

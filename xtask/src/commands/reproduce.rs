@@ -13,15 +13,16 @@ use crate::reproduce::interrupt;
 use crate::reproduce::recipe::{self, Length, Recipe};
 use crate::reproduce::report::{Line, Report};
 use crate::reproduce::source::Source;
+use crate::reproduce::structure;
 use crate::reproduce::trial::Trial;
 
-/// Rerun a published table: train its rows, and print published beside measured
+/// Rerun a published table: train its rows, or count the networks' sizes, and print published beside measured
 ///
 /// Without a dataset, on videos that are generated (Marionettes), with small networks, in about ten minutes on two cores.
 /// Markdown, JSON and a picture of the curves go to the run's folder; run again, it goes on where it was stopped.
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "Examples:\n  cargo xtask reproduce table4\n  cargo xtask reproduce table4 --seed 2 --json\n  cargo xtask reproduce table4 --dataset ucf101 --root DIR --full\n  cargo xtask reproduce --list"
+    after_help = "Examples:\n  cargo xtask reproduce table4\n  cargo xtask reproduce table4 --seed 2 --json\n  cargo xtask reproduce table4 --dataset ucf101 --root DIR --full\n  cargo xtask reproduce csn-structure\n  cargo xtask reproduce --list"
 )]
 pub struct Args {
     /// The table, as `--list` has it
@@ -60,16 +61,27 @@ pub struct Args {
 }
 
 pub fn run(args: &Args) -> anyhow::Result<u8> {
-    let recipes = recipe::all()?;
+    let (recipes, tables) = (recipe::all()?, structure::all()?);
     if args.list {
-        let rows: Vec<_> = recipes
-            .iter()
-            .map(|r| vec![r.id.clone(), r.aliases.join(", "), r.title.clone()])
-            .collect();
+        let trained =
+            recipes.iter().map(|r| vec![r.id.clone(), r.aliases.join(", "), r.title.clone()]);
+        let counted = tables.iter().map(|t| {
+            vec![t.id.clone(), String::new(), format!("{} (counted, in seconds)", t.title)]
+        });
+        let rows: Vec<_> = trained.chain(counted).collect();
         out::text(&out::table(&["table", "also called", "shows"], &rows))?;
         return Ok(exit::OK);
     }
     let name = args.table.as_deref().unwrap_or_default();
+    if let Some(table) = tables.iter().find(|table| table.id == name) {
+        let report = table.count()?;
+        if args.json {
+            out::json(&report)?;
+        } else {
+            out::text(&report.markdown())?;
+        }
+        return Ok(if report.as_expected() { exit::OK } else { exit::OFF });
+    }
     let Some(recipe) = recipes.iter().find(|r| r.id == name || r.aliases.iter().any(|a| a == name))
     else {
         return Err(failure(

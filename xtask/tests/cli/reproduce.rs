@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use serde_json::Value;
 
-use crate::support::{Ran, command, done, ran, refused, run};
+use crate::support::{Ran, command, done, json, ran, refused, run};
 
 const QUICK: [&str; 5] = ["reproduce", "table4", "--quick", "--runs", "runs"];
 const FOLDER: &str = "runs/survey-table4-marionettes-quick-seed1";
@@ -176,6 +176,13 @@ fn tables_are_listed_and_unknown_ones_refused() {
         list.lines().any(|line| line.starts_with("survey-table4 ") && line.contains("c3d-table3")),
         "{list}"
     );
+    assert!(list.contains("csn-structure"), "{list}");
+    let sizes = json(folder.path(), &["reproduce", "csn-structure", "--json"]);
+    assert_eq!(sizes["rows"][0]["network"], "ResNet3D-26");
+    assert_eq!(sizes["rows"][0]["count"], 20_426_304);
+    // What nobody saw says so.
+    let text = done(folder.path(), &["reproduce", "csn-structure"]).stdout;
+    assert!(text.contains("| 20,426,304 | 20.4 (from memory) | 14.322 G |"), "{text}");
     let line = refused(2, folder.path(), &["reproduce", "table99"]);
     assert!(line.contains("`table99`") && line.contains("--list"), "{line}");
     // What clap refuses, it explains on more than one line.
