@@ -10,7 +10,7 @@ use marey::layers::{Network, backward, seeded};
 use marey::train::{FitConfig, Outcome, SgdConfig, TrainState, digest, fit};
 use marey::zoo::{self, MODELS, Sizes};
 
-use crate::support::{clip, rerun};
+use crate::support::{clip, rerun, thin};
 
 /// The child's: the model to train, and the file its digest goes to.
 const MODEL: &str = "MAREY_TESTS_LEARN";
@@ -44,13 +44,7 @@ struct Small {
 
 /// `dropout` as in `Sizes`.
 fn small(name: &str, dropout: Option<f32>) -> Result<Small> {
-    let (shrink, input) = match name {
-        "spatial" => (8, [1, 56, 56]),
-        "i2d" | "i3d" | "i3d-bottom-heavy" | "i3d-top-heavy" => (8, [8, 32, 32]),
-        name if name.contains("s3d") => (8, [8, 64, 64]),
-        name if name.contains("csn") || name.contains("resnet3d") => (8, [8, 64, 64]),
-        _ => (8, [8, 24, 24]),
-    };
+    let (shrink, input) = thin(name);
     let vars = VarMap::new();
     let sizes = Sizes { c_in: 3, classes: 4, input, shrink, dropout };
     let network = zoo::find(name)?.build(&sizes, seeded(&vars, 1, DType::F32, &Device::Cpu))?;

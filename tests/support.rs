@@ -103,3 +103,14 @@ fn hash_and_generator_of_the_reference_vectors() {
     assert_eq!(split_mix(0), 0xe220_a839_7b1d_cdaf);
     assert_eq!(split_mix(0x9e37_79b9_7f4a_7c15), 0x6e78_9e6a_a1b9_65f4);
 }
+
+/// How thin a network is for tests that train it, and the clip `[T, H, W]` it then takes.
+pub(crate) fn thin(name: &str) -> (usize, [usize; 3]) {
+    match name {
+        "spatial" => (8, [1, 56, 56]),
+        "i2d" | "i3d" | "i3d-bottom-heavy" | "i3d-top-heavy" => (8, [8, 32, 32]),
+        name if name.contains("s3d") => (8, [8, 64, 64]),
+        name if name.contains("csn") || name.contains("resnet3d") => (8, [8, 64, 64]),
+        _ => (8, [8, 24, 24]),
+    }
+}
