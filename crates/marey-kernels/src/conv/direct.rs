@@ -144,18 +144,19 @@ pub(super) fn run(
         // What is gathered of a row begins at its first cell, chunk by chunk.
         chunks.iter_mut().flat_map(|chunk| &mut chunk.runs).for_each(|run| run.from = 0);
     }
+    let source = match &padded {
+        Some(padded) => Source::Padded(padded),
+        None if walk.is_identity() => Source::Rows(xs),
+        None if Cut::by_frames(walk) && walk.sees_frames() => Source::Frames(xs),
+        None => Source::Gathered(xs),
+    };
     tasks(walk, groups, panels.count(), |rows, group, some| {
         isa.run(Task {
             walk,
             panels,
             group,
             set: first_set + group,
-            source: match &padded {
-                Some(padded) => Source::Padded(padded),
-                None if walk.is_identity() => Source::Rows(xs),
-                None if Cut::by_frames(walk) && walk.sees_frames() => Source::Frames(xs),
-                None => Source::Gathered(xs),
-            },
+            source,
             chunks: &chunks,
             rows,
             some,
@@ -220,6 +221,7 @@ impl Cut {
 }
 
 /// Where rows are found.
+#[derive(Clone, Copy)]
 enum Source<'a> {
     /// A row is a cell.
     Rows(&'a [f32]),

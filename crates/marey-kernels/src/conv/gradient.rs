@@ -11,6 +11,7 @@ use crate::simd::Isa;
 use crate::trace;
 
 pub(super) mod outer;
+mod parts;
 mod pointwise;
 mod product;
 mod taps;

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU16, Ordering};
 use crate::simd::{Isa, Vector};
 
 /// Which cells `[.., C]` came through a ReLU. Good for the instruction set that made it.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Gate {
     /// A word for each vector of each place.
     words: Vec<AtomicU16>,

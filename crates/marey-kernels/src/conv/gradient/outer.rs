@@ -2,10 +2,9 @@
 
 use std::ops::Range;
 
-use rayon::prelude::*;
-
 use crate::conv::ConvShape;
 use crate::conv::gradient::Product;
+use crate::conv::gradient::parts::in_parts;
 use crate::conv::padded::Padded;
 use crate::conv::walk::Walk;
 use crate::scratch::Scratch;
@@ -46,22 +45,12 @@ pub(in crate::conv) fn run(
     let parts = TASKS.div_ceil(blocks * shape.groups).min(rows.div_ceil(4 * ROWS)).max(1);
     let tasks = blocks * shape.groups * parts;
     let blocks = (blocks * TASKS.div_ceil(tasks)).min(most_blocks);
-    let len = dws.len();
-    let mut others = Scratch::of((parts - 1) * len);
-    let (dws_shared, others_shared) = (Shared::new(dws), Shared::new(&mut others));
-    (0..parts * shape.groups * blocks).into_par_iter().with_max_len(1).for_each(|task| {
-        let (block, group) = (task % blocks, task / blocks % shape.groups);
-        let part = task / blocks / shape.groups;
+    in_parts(dws, parts, shape.groups * blocks, |part, task, to| {
+        let (block, group) = (task % blocks, task / blocks);
         let channels = walk.seen * block / blocks..walk.seen * (block + 1) / blocks;
         let rows = rows * part / parts..rows * (part + 1) / parts;
-        let (to, start) =
-            if part == 0 { (dws_shared, 0) } else { (others_shared, (part - 1) * len) };
-        isa.run(Task { shape, walk, xs, padded, dys, group, rows, channels, to, start });
+        isa.run(Task { shape, walk, xs, padded, dys, group, rows, channels, to });
     });
-    for other in others[..(parts - 1) * len].chunks(len) {
-        // In this order on any number of threads.
-        crate::elementwise::add(dws, other);
-    }
 }
 
 /// Filters whose gradients are put in order together.
@@ -78,9 +67,8 @@ struct Task<'a> {
     rows: Range<usize>,
     /// Of the group.
     channels: Range<usize>,
-    /// Gradients, `[filter, channel, tap]`, from `start` on.
+    /// Gradients, `[filter, channel, tap]`.
     to: Shared<'a>,
-    start: usize,
 }
 
 impl Kernel for Task<'_> {
@@ -88,7 +76,7 @@ impl Kernel for Task<'_> {
 
     #[inline(always)]
     unsafe fn run<V: Vector>(self) {
-        let Self { shape, walk, xs, padded, dys, group, rows, channels, to, start } = self;
+        let Self { shape, walk, xs, padded, dys, group, rows, channels, to } = self;
         let (taps, seen, c_out) = (walk.taps(), walk.seen, shape.group_out());
         let some = Walk { seen: channels.len(), ..walk.clone() };
         let (depth, first) = (some.depth(), group * seen + channels.start);
@@ -169,7 +157,7 @@ impl Kernel for Task<'_> {
             let count = FILTERS.min(c_out - filters);
             let at = |filter: usize| {
                 let filter = filters + filter.min(count - 1);
-                to.part(start + ((group * c_out + filter) * seen + channels.start) * taps, depth)
+                to.part(((group * c_out + filter) * seen + channels.start) * taps, depth)
             };
             let tos: [Shared; FILTERS] = std::array::from_fn(at);
             let panel = &sums[filters / wide * wide * depth + filters % wide..];

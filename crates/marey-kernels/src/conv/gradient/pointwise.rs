@@ -4,10 +4,9 @@
 
 use std::ops::Range;
 
-use rayon::prelude::*;
-
 use crate::conv::ConvShape;
 use crate::conv::gradient::Product;
+use crate::conv::gradient::parts::in_parts;
 use crate::conv::walk::Walk;
 use crate::scratch::Scratch;
 use crate::shared::Shared;
@@ -33,16 +32,9 @@ pub(in crate::conv) fn run(
 ) {
     let cut = Cut::of(shape, walk, 2 * isa.lanes());
     let Cut { blocks, slices, parts } = cut;
-    let len = dws.len();
-    let mut others = Scratch::of((parts - 1) * len);
-    let (dws_shared, others_shared) = (Shared::new(dws), Shared::new(&mut others));
-    (0..parts * shape.groups * slices * blocks).into_par_iter().with_max_len(1).for_each(|task| {
-        let (block, rest) = (task % blocks, task / blocks);
-        let (slice, rest) = (rest % slices, rest / slices);
-        let (group, part) = (rest % shape.groups, rest / shape.groups);
+    in_parts(dws, parts, shape.groups * slices * blocks, |part, task, to| {
+        let (block, slice, group) = (task % blocks, task / blocks % slices, task / blocks / slices);
         let rows = walk.rows() * part / parts..walk.rows() * (part + 1) / parts;
-        let (to, start) =
-            if part == 0 { (dws_shared, 0) } else { (others_shared, (part - 1) * len) };
         isa.run(Task {
             shape,
             walk,
@@ -53,13 +45,8 @@ pub(in crate::conv) fn run(
             channels: cut.channels(walk.seen, block, 2 * isa.lanes()),
             filters: shape.group_out() * slice / slices..shape.group_out() * (slice + 1) / slices,
             to,
-            start,
         });
     });
-    for other in others[..(parts - 1) * len].chunks(len) {
-        // In this order on any number of threads.
-        crate::elementwise::add(dws, other);
-    }
 }
 
 /// What a pass is cut into.
@@ -110,9 +97,8 @@ struct Task<'a> {
     /// Of the group; so for the filters.
     channels: Range<usize>,
     filters: Range<usize>,
-    /// Gradients, `[filter, channel]`, from `start` on.
+    /// Gradients, `[filter, channel]`.
     to: Shared<'a>,
-    start: usize,
 }
 
 impl Kernel for Task<'_> {
@@ -120,11 +106,11 @@ impl Kernel for Task<'_> {
 
     #[inline(always)]
     unsafe fn run<V: Vector>(self) {
-        let Self { shape, walk, xs, dys, group, rows, channels, filters, to, start } = self;
+        let Self { shape, walk, xs, dys, group, rows, channels, filters, to } = self;
         let (seen, wide, c_out) = (walk.seen, 2 * V::LANES, shape.c_out);
         let (first_in, first_out) =
             (group * seen + channels.start, group * shape.group_out() + filters.start);
-        let to = to.cell(start + first_out * seen + channels.start);
+        let to = to.cell(first_out * seen + channels.start);
         if rows.is_empty() {
             for filter in 0..filters.len() {
                 // SAFETY: each task has channels of filters of a part of its own.
