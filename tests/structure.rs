@@ -301,7 +301,8 @@ fn a_thin_network_is_thinner_everywhere() -> Result<()> {
         // Kernels between two layers lose a factor of 16 on both sides; on one side do those of a channel each, which is most
         // of the smallest CSN, and those of the first and the last layer.
         let ratio = full.parameters as f64 / thin.parameters as f64;
-        assert!((60. ..257.).contains(&ratio), "{}: {ratio}", model.name);
+        let least = if model.name.ends_with("csn-26") { 60. } else { 100. };
+        assert!((least..257.).contains(&ratio), "{}: {ratio}", model.name);
     }
     Ok(())
 }

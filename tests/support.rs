@@ -109,8 +109,9 @@ pub(crate) fn thin(name: &str) -> (usize, [usize; 3]) {
     match name {
         "spatial" => (8, [1, 56, 56]),
         "i2d" | "i3d" | "i3d-bottom-heavy" | "i3d-top-heavy" => (8, [8, 32, 32]),
-        name if name.contains("s3d") => (8, [8, 64, 64]),
-        name if name.contains("csn") || name.contains("resnet3d") => (8, [8, 64, 64]),
+        name if ["s3d", "csn", "resnet3d"].iter().any(|kind| name.contains(kind)) => {
+            (8, [8, 64, 64])
+        }
         _ => (8, [8, 24, 24]),
     }
 }

@@ -6,6 +6,7 @@ mod exit;
 mod memory;
 mod out;
 mod reproduce;
+mod tensors;
 
 use clap::Parser;
 

@@ -3,9 +3,8 @@
 //! Reference: Tran et al., "A Closer Look at Spatiotemporal Convolutions for Action Recognition", CVPR 2018, section
 //! 3.2, <https://arxiv.org/abs/1711.11248>. Weights are named as in torchvision's `r3d_18`.
 
-use marey_backbone::video_resnet::conv_3d;
+use marey_backbone::video_resnet::{CAFFE2, conv_3d};
 use marey_backbone::{Depth, VideoResNetConfig};
-use marey_layers::BatchNormConfig;
 
 /// R3D-18, for clips `[N, c_in, 16, 112, 112]`.
 pub fn r3d_18(c_in: usize, num_classes: usize) -> VideoResNetConfig {
@@ -23,7 +22,7 @@ pub fn resnet3d(depth: Depth, c_in: usize, num_classes: usize) -> VideoResNetCon
     VideoResNetConfig {
         frames: 8,
         pool: Some(VideoResNetConfig::stem_pool()),
-        bn: BatchNormConfig { eps: 1e-3, momentum: 0.1 },
+        bn: CAFFE2,
         ..VideoResNetConfig::new(depth, c_in, num_classes, conv_3d)
     }
 }

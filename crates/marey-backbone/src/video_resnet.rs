@@ -10,6 +10,9 @@ use marey_layers::{
     classifier, conv3d_no_bias, global_avg_pool, trace,
 };
 
+/// The authors' settings of every batch norm in Caffe2, whose momentum of 0.9 is 0.1 here.
+pub const CAFFE2: BatchNormConfig = BatchNormConfig { eps: 1e-3, momentum: 0.1 };
+
 /// What a [`ConvFn`] is asked to build.
 #[derive(Debug, Clone, Copy)]
 pub struct ConvSpec {

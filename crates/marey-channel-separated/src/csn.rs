@@ -6,8 +6,9 @@
 
 use candle::Result;
 use candle_nn::VarBuilder;
+use marey_backbone::video_resnet::CAFFE2;
 use marey_backbone::{ConvFn, ConvSpec, Depth, VideoResNetConfig};
-use marey_layers::{BatchNormConfig, Conv3d, Conv3dConfig, Units, batch_norm, conv3d_no_bias};
+use marey_layers::{Conv3d, Conv3dConfig, Units, batch_norm, conv3d_no_bias};
 
 /// Interaction-reduced CSN: the 3 x 3 x 3 kernel becomes depthwise. For clips `[N, c_in, 32, 224, 224]`.
 pub fn ir_csn(depth: Depth, c_in: usize, num_classes: usize) -> VideoResNetConfig {
@@ -23,8 +24,7 @@ fn csn(depth: Depth, c_in: usize, num_classes: usize, conv: ConvFn) -> VideoResN
     VideoResNetConfig {
         frames: 32,
         pool: Some(VideoResNetConfig::stem_pool()),
-        // Caffe2's settings, which the authors trained with: its momentum of 0.9 is 0.1 here.
-        bn: BatchNormConfig { eps: 1e-3, momentum: 0.1 },
+        bn: CAFFE2,
         ..VideoResNetConfig::new(depth, c_in, num_classes, conv)
     }
 }

@@ -3,7 +3,7 @@
 //! Reference: Tran et al., CVPR 2018, section 3.3, <https://arxiv.org/abs/1711.11248>. Weights are named as in
 //! torchvision's `mc3_18`. Frames are halved by 3D kernels only.
 
-use marey_backbone::video_resnet::{conv_2d, conv_3d, flat_stem};
+use marey_backbone::video_resnet::{CAFFE2, conv_2d, conv_3d, flat_stem};
 use marey_backbone::{Depth, Stage, VideoResNetConfig};
 use marey_layers::BatchNormConfig;
 
@@ -29,7 +29,7 @@ pub fn mc3_18(c_in: usize, num_classes: usize) -> VideoResNetConfig {
 pub fn mc(group: Group, c_in: usize, num_classes: usize) -> VideoResNetConfig {
     let mut config = VideoResNetConfig::new(Depth::D18, c_in, num_classes, conv_3d);
     config.stages[group as usize..].iter_mut().for_each(flatten);
-    VideoResNetConfig { bn: AUTHORS, ..config }
+    VideoResNetConfig { bn: CAFFE2, ..config }
 }
 
 /// rMC2 to rMC5 of 18 layers, the reverse: 3D kernels from `group` on, 2D ones before. For clips
@@ -37,11 +37,8 @@ pub fn mc(group: Group, c_in: usize, num_classes: usize) -> VideoResNetConfig {
 pub fn rmc(group: Group, c_in: usize, num_classes: usize) -> VideoResNetConfig {
     let mut config = VideoResNetConfig::new(Depth::D18, c_in, num_classes, conv_3d);
     config.stages[..group as usize].iter_mut().for_each(flatten);
-    VideoResNetConfig { stem: flat_stem, bn: AUTHORS, ..config }
+    VideoResNetConfig { stem: flat_stem, bn: CAFFE2, ..config }
 }
-
-/// The authors' settings in Caffe2, whose momentum of 0.9 is 0.1 here.
-pub(crate) const AUTHORS: BatchNormConfig = BatchNormConfig { eps: 1e-3, momentum: 0.1 };
 
 /// Takes a stage's time away.
 pub(crate) fn flatten(stage: &mut Stage) {

@@ -3,10 +3,10 @@
 //! Reference: Tran et al., CVPR 2018, section 3.1, <https://arxiv.org/abs/1711.11248>. Weights are named as torchvision
 //! names those of its `VideoResNet`.
 
-use marey_backbone::video_resnet::{collapsing_stem, conv_2d, flat_stem};
+use marey_backbone::video_resnet::{CAFFE2, collapsing_stem, conv_2d, flat_stem};
 use marey_backbone::{Depth, VideoResNetConfig};
 
-use crate::mc::{AUTHORS, flatten};
+use crate::mc::flatten;
 
 /// R2D-18, for clips `[N, c_in, frames, 112, 112]`: its first kernel sees all frames and leaves none of time.
 pub fn r2d_18(frames: usize, c_in: usize, num_classes: usize) -> VideoResNetConfig {
@@ -17,5 +17,5 @@ pub fn r2d_18(frames: usize, c_in: usize, num_classes: usize) -> VideoResNetConf
 pub fn fr2d_18(c_in: usize, num_classes: usize) -> VideoResNetConfig {
     let mut config = VideoResNetConfig::new(Depth::D18, c_in, num_classes, conv_2d);
     config.stages.iter_mut().for_each(flatten);
-    VideoResNetConfig { stem: flat_stem, bn: AUTHORS, ..config }
+    VideoResNetConfig { stem: flat_stem, bn: CAFFE2, ..config }
 }

@@ -8,11 +8,9 @@
 
 use candle::Result;
 use candle_nn::VarBuilder;
-use marey_backbone::video_resnet::middle;
+use marey_backbone::video_resnet::{CAFFE2, middle};
 use marey_backbone::{ConvSpec, Depth, StemSpec, VideoResNetConfig};
 use marey_layers::{BatchNormConfig, Conv3dConfig, Units, batch_norm, conv3d_no_bias};
-
-use crate::mc::AUTHORS;
 
 /// R(2+1)D-18 as torchvision has it, for clips `[N, c_in, 16, 112, 112]`.
 pub fn r2plus1d_18(c_in: usize, num_classes: usize) -> VideoResNetConfig {
@@ -26,7 +24,7 @@ pub fn r2plus1d(depth: Depth, c_in: usize, num_classes: usize) -> VideoResNetCon
     let own = |spec: ConvSpec, vb: VarBuilder| {
         conv(ConvSpec { c_mid: middle(spec.c_in, spec.c_out), ..spec }, vb)
     };
-    VideoResNetConfig { stem, bn: AUTHORS, ..VideoResNetConfig::new(depth, c_in, num_classes, own) }
+    VideoResNetConfig { stem, bn: CAFFE2, ..VideoResNetConfig::new(depth, c_in, num_classes, own) }
 }
 
 /// 1 x 3 x 3 to the middle channels, batch norm, ReLU, 3 x 1 x 1.

@@ -11,7 +11,7 @@ use marey::train::metrics::top_k;
 use serde::Serialize;
 
 use crate::exit::{self, failure};
-use crate::out;
+use crate::{out, tensors};
 
 /// Combine the scores of several streams, and print how often each and all together are right
 ///
@@ -154,9 +154,7 @@ impl<'a> File<'a> {
     fn read(path: &'a Path) -> anyhow::Result<Self> {
         let name = path.display();
         let corrupt = |message: String| failure(exit::CORRUPT, format!("{name}: {message}"));
-        let bytes = std::fs::read(path).with_context(|| name.to_string())?;
-        let mut tensors = candle::safetensors::load_buffer(&bytes, &Device::Cpu)
-            .map_err(|error| corrupt(format!("not a safetensors file: {error}")))?;
+        let mut tensors = tensors::read(path)?;
         let (values, kind) = match (tensors.remove("scores"), tensors.remove("logits")) {
             (Some(scores), None) => (scores, Values::Scores),
             (None, Some(logits)) => (logits, Values::Logits),
@@ -164,9 +162,7 @@ impl<'a> File<'a> {
                 return Err(corrupt("it has `scores` and `logits`; which is meant?".into()));
             }
             (None, None) => {
-                let mut names: Vec<_> = tensors.keys().map(String::as_str).collect();
-                names.sort_unstable();
-                let names = names.join(", ");
+                let names = tensors::names(&tensors);
                 return Err(corrupt(format!("expected `scores` or `logits`, got {names}")));
             }
         };

@@ -10,6 +10,7 @@ use marey::zoo;
 
 use crate::cli::{Device, Precision, count};
 use crate::exit::{self, failure};
+use crate::tensors;
 
 /// Run a network on clips in a safetensors file
 ///
@@ -67,17 +68,11 @@ pub fn run(args: &Args) -> anyhow::Result<u8> {
 /// The tensor `clip` of the input.
 fn clip(args: &Args) -> anyhow::Result<Tensor> {
     let path = args.input.display();
-    let bytes = std::fs::read(&args.input).with_context(|| path.to_string())?;
-    let tensors =
-        candle::safetensors::load_buffer(&bytes, &candle::Device::Cpu).map_err(|error| {
-            failure(exit::CORRUPT, format!("{path}: not a safetensors file: {error}"))
-        })?;
+    let tensors = tensors::read(&args.input)?;
     let Some(clip) = tensors.get("clip") else {
-        let mut names: Vec<_> = tensors.keys().map(String::as_str).collect();
-        names.sort_unstable();
         return Err(failure(
             exit::CORRUPT,
-            format!("{path}: expected a tensor `clip`, got {}", names.join(", ")),
+            format!("{path}: expected a tensor `clip`, got {}", tensors::names(&tensors)),
         ));
     };
     if clip.rank() != 5 || clip.elem_count() == 0 {
