@@ -14,9 +14,10 @@ use crate::support::{clip, thin};
 fn gradients(name: &str, dtype: DType) -> Result<Vec<(String, Tensor)>> {
     let (shrink, input @ [t, h, w]) = thin(name);
     let vars = VarMap::new();
-    let sizes = Sizes { c_in: 3, classes: 4, input, shrink, dropout: Some(0.) };
-    let network = zoo::find(name)?.build(&sizes, seeded(&vars, 1, dtype, &Device::Cpu))?;
-    let xs = clip(&[2, 3, t, h, w], 1.)?.to_dtype(dtype)?;
+    let model = zoo::find(name)?;
+    let sizes = Sizes { input, shrink, dropout: Some(0.), ..model.sizes(4) };
+    let network = model.build(&sizes, seeded(&vars, 1, dtype, &Device::Cpu))?;
+    let xs = clip(&[2, sizes.c_in, t, h, w], 1.)?.to_dtype(dtype)?;
     let labels = Tensor::new(&[0u32, 3], &Device::Cpu)?;
     let all = backward(&network.loss(&xs, &labels, true)?)?;
     let vars = vars.data().lock().unwrap();

@@ -34,7 +34,7 @@ fn steps(name: &str) -> u64 {
     if name.contains("s3d") || name.contains("csn") || name.contains("resnet3d") { 120 } else { 60 }
 }
 
-/// Four clips `[4, 3, T, H, W]` with a class each, and the network thin enough for them.
+/// Four clips `[4, C, T, H, W]` with a class each, and the network thin enough for them.
 struct Small {
     network: Box<dyn Network>,
     vars: VarMap,
@@ -46,11 +46,12 @@ struct Small {
 fn small(name: &str, dropout: Option<f32>) -> Result<Small> {
     let (shrink, input) = thin(name);
     let vars = VarMap::new();
-    let sizes = Sizes { c_in: 3, classes: 4, input, shrink, dropout };
-    let network = zoo::find(name)?.build(&sizes, seeded(&vars, 1, DType::F32, &Device::Cpu))?;
+    let model = zoo::find(name)?;
+    let sizes = Sizes { input, shrink, dropout, ..model.sizes(4) };
+    let network = model.build(&sizes, seeded(&vars, 1, DType::F32, &Device::Cpu))?;
     let [t, h, w] = input;
     let labels = Tensor::new(&[0u32, 1, 2, 3], &Device::Cpu)?;
-    Ok(Small { network, vars, xs: clip(&[4, 3, t, h, w], 1.)?, labels })
+    Ok(Small { network, vars, xs: clip(&[4, sizes.c_in, t, h, w], 1.)?, labels })
 }
 
 impl Small {
@@ -115,14 +116,39 @@ fn check(name: &str) -> Result<()> {
     Ok(())
 }
 
-#[test]
-fn every_network_fits_four_clips() -> Result<()> {
-    for model in MODELS {
+fn check_family(family: &str) -> Result<()> {
+    for model in MODELS.iter().filter(|model| model.family == family) {
         let start = std::time::Instant::now();
         check(model.name)?;
         println!("{} in {:.1?}", model.name, start.elapsed());
     }
     Ok(())
+}
+
+/// Makes a test of each family, and the list of all.
+macro_rules! families {
+    ($($test:ident: $family:literal,)*) => {
+        $(#[test]
+        fn $test() -> Result<()> {
+            check_family($family)
+        })*
+
+        const LEARNT: &[&str] = &[$($family),*];
+    };
+}
+
+families! {
+    two_stream_networks_fit_four_clips: "marey-two-stream",
+    networks_of_3d_kernels_fit_four_clips: "marey-3d",
+    factorized_networks_fit_four_clips: "marey-factorized",
+    channel_separated_networks_fit_four_clips: "marey-channel-separated",
+}
+
+#[test]
+fn every_family_learns() {
+    for model in MODELS {
+        assert!(LEARNT.contains(&model.family), "{} of {}", model.name, model.family);
+    }
 }
 
 /// What a child process does: trains a network and writes its digest down.

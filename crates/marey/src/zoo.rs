@@ -1,8 +1,13 @@
 //! Models by name: how each is built, what clips it takes, where its weights' names come from.
 
 mod build;
+mod channel_separated;
+mod factorized;
 mod load;
+mod modality;
 mod table;
+mod three_d;
+mod two_stream;
 
 use candle::{Result, bail};
 use candle_nn::VarBuilder;
@@ -13,6 +18,7 @@ use marey_layers::rng::stream;
 use marey_weights::Dialect;
 
 pub use load::{Imported, LoadError};
+pub use modality::{FlowRange, Modality};
 pub use table::MODELS;
 
 /// What a model is built for.
@@ -67,6 +73,8 @@ pub struct Model {
     pub year: u16,
     /// Classes of the paper's main dataset, and of the weights that were released.
     pub classes: usize,
+    /// What the channels of its clips are.
+    pub modality: Modality,
     /// Clips that are made of videos for it.
     pub recipe: Recipe,
     /// What it sees of a video when it is tested.
@@ -91,7 +99,13 @@ impl Model {
     /// The sizes of its paper, for `classes` classes.
     pub fn sizes(&self, classes: usize) -> Sizes {
         let Recipe { frames, crop, .. } = self.recipe;
-        Sizes { c_in: 3, classes, input: [frames, crop, crop], shrink: 1, dropout: None }
+        Sizes {
+            c_in: self.modality.channels(),
+            classes,
+            input: [frames, crop, crop],
+            shrink: 1,
+            dropout: None,
+        }
     }
 
     /// Builds the network at `vb`.

@@ -8,7 +8,7 @@ use candle_nn::ops::softmax;
 use marey::clip::stack;
 use marey::layers::Network;
 use marey::train::metrics::best;
-use marey::zoo::{self, Model};
+use marey::zoo::{self, Modality, Model};
 use marey::{data, video};
 use serde::Serialize;
 use serde_json::json;
@@ -82,6 +82,13 @@ const DECODED: usize = 1 << 29;
 
 pub fn run(args: &Args) -> anyhow::Result<u8> {
     let model = zoo::find(&args.model)?;
+    if model.modality != Modality::Rgb {
+        let (name, kind) = (model.name, model.modality.name());
+        let what = format!(
+            "{name} sees {kind}, which `classify` does not make of videos; `infer` takes it ready-made"
+        );
+        return Err(failure(exit::USAGE, what));
+    }
     let labels = labels(args, model)?;
     let device = args.device.open()?;
     let network = model.load(&model.sizes(labels.len()), &args.weights, &device)?;

@@ -21,6 +21,8 @@ struct Row {
     family: &'static str,
     year: u16,
     paper: &'static str,
+    /// What the channels are.
+    modality: &'static str,
     /// `[C, T, H, W]`.
     input: [usize; 4],
     classes: usize,
@@ -40,6 +42,7 @@ fn row(model: &Model) -> anyhow::Result<Row> {
         family: model.family,
         year: model.year,
         paper: model.paper,
+        modality: model.modality.name(),
         input: [sizes.c_in, t, h, w],
         classes: model.classes,
         parameters: summary.parameters,

