@@ -64,6 +64,17 @@ macro_rules! checks {
 
 checks! {
     spatial_matches_its_paper: "spatial",
+    temporal_matches_its_paper: "temporal",
+    temporal_trajectory_matches_its_paper: "temporal-trajectory",
+    temporal_multi_task_matches_its_paper: "temporal-multi-task",
+    two_stream_matches_its_paper: "two-stream",
+    karpathy_single_frame_matches_its_paper: "karpathy-single-frame",
+    karpathy_early_fusion_matches_its_paper: "karpathy-early-fusion",
+    karpathy_late_fusion_matches_its_paper: "karpathy-late-fusion",
+    karpathy_slow_fusion_matches_its_paper: "karpathy-slow-fusion",
+    karpathy_fovea_matches_its_paper: "karpathy-fovea",
+    karpathy_context_matches_its_paper: "karpathy-context",
+    karpathy_multiresolution_matches_its_paper: "karpathy-multiresolution",
     c3d_matches_its_paper: "c3d",
     c3d_bn_matches_its_paper: "c3d-bn",
     c3d_depth_1_matches_its_paper: "c3d-depth-1",
