@@ -31,7 +31,8 @@ const TWINS: [&str; 8] = [
 
 /// Enough for each network to know four clips by heart. Those without shortcuts, or with many, are slow to begin.
 fn steps(name: &str) -> u64 {
-    if name.contains("s3d") || name.contains("csn") || name.contains("resnet3d") { 120 } else { 60 }
+    let slow = ["s3d", "csn", "resnet3d", "bilinear"];
+    if slow.iter().any(|kind| name.contains(kind)) { 120 } else { 60 }
 }
 
 /// Four clips `[4, C, T, H, W]` with a class each, and the network thin enough for them.

@@ -69,3 +69,38 @@ fn temporal_streams() -> Result<()> {
     assert_eq!(of("two-stream", |_| ())?.parameters, 90_627_813 + 90_707_781);
     Ok(())
 }
+
+#[test]
+fn fused_streams() -> Result<()> {
+    // CVPR 2016, tables 1 and 2, print 181.42, 97.31, 172.81, 97.58 and 6.61 M: these count two towers of 20 channels each (here a
+    // clip of as many, and its flow), of bilinear features one tower alone, and a convolution over the sum.
+    let counted = |name| of(name, |sizes| (sizes.c_in, sizes.input[0]) = (22, 10));
+    for (name, parameters) in [
+        ("two-stream", 181_415_562),
+        ("fused-sum", 97_316_389),
+        ("fused-max", 97_316_389),
+        ("fused-concat", 172_813_861),
+        ("fused-conv-of-sum", 97_579_045),
+        ("fused-conv-of-sum-two-towers", 181_678_218),
+        // The paper's formula: both towers' channels into one's.
+        ("fused-conv", 97_316_389 + 2 * 512 * 512 + 512),
+        ("fused-bilinear", 2 * 6_608_608 + 101 * (512 * 512 + 1)),
+    ] {
+        assert_eq!(counted(name)?.parameters, parameters, "{name}");
+    }
+    // With frames of three channels: 17 x 96 x 49 less.
+    assert_eq!(of("fused-sum", |_| ())?.parameters, 97_316_389 - 17 * 96 * 49);
+    // Where to meet, in units of 10,000: as worked out from the layers; the paper prints 91.90, 93.08 and 95.48 M.
+    for (name, hundredths) in
+        [("fused-conv-relu2", 9_155), ("fused-conv-relu3", 9_312), ("fused-conv-relu4", 9_548)]
+    {
+        assert_eq!((counted(name)?.parameters + 5_000) / 10_000, hundredths, "{name}");
+    }
+    // A kernel of 3 x 3 x 3 over 1024 channels into 512.
+    let [one, both] = ["fused-3d-vgg-16-single-tower", "fused-2d-conv-3d-pool-vgg-16"]
+        .map(|name| of(name, |_| ()));
+    let three = of("fused-3d-vgg-16", |_| ())?;
+    assert_eq!(three.parameters - both?.parameters, 26 * 1024 * 512);
+    assert!(one?.parameters < three.parameters);
+    Ok(())
+}

@@ -1,11 +1,13 @@
 #![doc = include_str!("../README.md")]
 
+pub mod fused;
 pub mod karpathy;
 pub mod spatial;
 pub mod stacking;
 pub mod temporal;
 pub mod two_stream;
 
+pub use fused::{Fused, FusedConfig, Times, fused, spatiotemporal};
 pub use karpathy::{
     Karpathy, KarpathyConfig, Sees, early_fusion, late_fusion, multiresolution, single_frame,
     slow_fusion,

@@ -75,6 +75,103 @@ class TwoStream(nn.Module):
         return torch.log((a.softmax(1) + b.softmax(1)) / 2), torch.cat([fa, fb], 1)
 
 
+class Fused(nn.Module):
+    """Feichtenhofer, Pinz and Zisserman, CVPR 2016: towers meet after the ReLU of convolution `at`; clips are `times` pieces of a frame
+    and its flow each. Maps that are pooled over times have the mean of no logits; others have each their own."""
+
+    def __init__(self, build, at, operator, length, times=1, kernel=1, cube=False, both=False):
+        super().__init__()
+        self.length, self.times, self.operator, self.cube, self.both = length, times, operator, cube, both
+        self.spatial, self.temporal = build(3), build(2 * length)
+        self.at = self.temporal.steps.index(at)
+        c = getattr(self.temporal, at).out_channels
+        if operator in ("conv", "conv of sum"):
+            self.fusion = nn.Conv3d(2 * c if operator == "conv" else c, c, kernel, padding=kernel // 2)
+        if operator == "concat":
+            if at == "conv5": self.temporal.fc6 = nn.Linear(2 * self.temporal.fc6.in_features, self.temporal.fc6.out_features)
+        if operator == "bilinear": self.fc8 = nn.Linear(c * c, CLASSES)
+        unused = [] if both else self.spatial.steps[self.at + 1:] + ["fc6", "fc7", "fc8"]
+        for name in unused:
+            if hasattr(self.spatial, name): delattr(self.spatial, name)
+        if operator == "bilinear":
+            for name in self.temporal.steps[self.at + 1:] + ["fc6", "fc7", "fc8"]:
+                if hasattr(self.temporal, name): delattr(self.temporal, name)
+
+    def fuse(self, a, b):
+        """Maps [N, T, C, H, W]."""
+        if self.operator == "sum": return a + b
+        if self.operator == "max": return torch.maximum(a, b)
+        if self.operator == "conv of sum": both = a + b
+        else: both = torch.stack([a, b], 3).flatten(2, 3)  # in turns
+        if self.operator == "concat": return both
+        return self.fusion(both.transpose(1, 2)).transpose(1, 2)
+
+    def rest(self, net, maps):
+        n, t = maps.shape[:2]
+        if self.cube: maps, t = maps.amax(1, keepdim=True), 1  # a maximum over a cube is one over times of those over cells
+        logits, features = net.after(maps.flatten(0, 1), self.at)
+        return logits.view(n, t, -1).mean(1), features.view(n, t, -1).mean(1)
+
+    def forward(self, x):
+        n, l = x.shape[0], self.length
+        pieces = [x[:, :, i * l:(i + 1) * l] for i in range(self.times)]
+        a = torch.stack([self.spatial.until(piece[:, :3, l // 2], self.at) for piece in pieces], 1)
+        b = torch.stack([self.temporal.until(piece[:, 3:].transpose(1, 2).flatten(1, 2), self.at) for piece in pieces], 1)
+        if self.operator == "bilinear":
+            products = torch.einsum("ntihw,ntjhw->nij", a, b).flatten(1)
+            features = F.normalize(products.sqrt(), dim=1)
+            return self.fc8(features), features
+        logits, features = self.rest(self.temporal, self.fuse(a, b))
+        if not self.both: return logits, features
+        own, kept = self.rest(self.spatial, a)
+        return (logits + own) / 2, torch.cat([features, kept], 1)
+
+
+class Steps(nn.Module):
+    """A network of images that can be left after a convolution's ReLU, and entered there."""
+
+    def until(self, x, at):
+        for name in self.steps[:at + 1]:
+            x = self.step(name, x)
+        return x
+
+    def step(self, name, x):
+        return relu(getattr(self, name)(x)) if name.startswith("conv") else self.between(name, x)
+
+    def after(self, x, at):
+        for name in self.steps[at + 1:]: x = self.step(name, x)
+        features = relu(self.fc7(relu(self.fc6(x.flatten(1)))))
+        return self.fc8(features), features
+
+
+class CnnMSteps(Steps):
+    steps = ["conv1", "norm", "pool", "conv2", "norm", "pool", "conv3", "conv4", "conv5", "pool"]
+
+    def __init__(self, c_in, side):
+        super().__init__()
+        for name, module in CnnM(c_in, side).named_children(): self.add_module(name, module)
+
+    def between(self, name, x):
+        return F.local_response_norm(x, 5, alpha=5e-4, beta=0.75, k=2.0) if name == "norm" else F.max_pool2d(x, 3, 2, ceil_mode=True)
+
+
+class Vgg16(Steps):
+    """Simonyan and Zisserman, ICLR 2015, configuration D."""
+    steps = [s for i, n in enumerate((2, 2, 3, 3, 3)) for s in [f"conv{i + 1}_{j + 1}" for j in range(n)] + ["pool"]]
+
+    def __init__(self, c_in, cells):
+        super().__init__()
+        widths = {"1": 64, "2": 128, "3": 256, "4": 512, "5": 512}
+        for name in self.steps:
+            if name == "pool": continue
+            self.add_module(name, nn.Conv2d(c_in, widths[name[4]], 3, padding=1))
+            c_in = widths[name[4]]
+        self.fc6, self.fc7, self.fc8 = nn.Linear(512 * cells, 4096), nn.Linear(4096, 4096), nn.Linear(4096, CLASSES)
+
+    def between(self, _, x):
+        return F.max_pool2d(x, 2)
+
+
 class Karpathy(nn.Module):
     """Karpathy et al., CVPR 2014, section 3. `depths` are frames that the first kernels see, with strides of 2 if there are several
     such; `towers` are what towers see, which share their layers or have names."""
@@ -136,4 +233,21 @@ MODELS = {
     "karpathy-context": (lambda: Karpathy(9, towers={"": context}, pooled=False), *KARPATHY),
     "karpathy-multiresolution": (
         lambda: Karpathy(9, towers={"fovea": fovea, "context": context}, named=True, pooled=False), *KARPATHY),
+} | {
+    f"fused-{name}": (lambda at=at, op=op, both=both: Fused(lambda c: CnnMSteps(c, 3), at, op, 3, both=both), (2, 5, 3, 112, 112), 30.0)
+    for name, at, op, both in (
+        ("sum", "conv5", "sum", False), ("max", "conv5", "max", False), ("concat", "conv5", "concat", False),
+        ("conv", "conv5", "conv", False), ("conv-of-sum", "conv5", "conv of sum", False), ("bilinear", "conv5", "bilinear", False),
+        ("conv-relu2", "conv2", "conv", False), ("conv-relu3", "conv3", "conv", False), ("conv-relu4", "conv4", "conv", False),
+        ("conv-two-towers", "conv5", "conv", True), ("conv-of-sum-two-towers", "conv5", "conv of sum", True))
+} | {
+    "fused-3d-vgg-m": (
+        lambda: Fused(lambda c: CnnMSteps(c, 3), "conv5", "conv", 2, 5, 3, cube=True, both=True), (2, 5, 10, 112, 112), 30.0),
+} | {
+    f"fused-{name}": (
+        lambda kernel=kernel, cube=cube, both=both: Fused(lambda c: Vgg16(c, 2), "conv5_3", "conv", 2, 5, kernel, cube, both),
+        (2, 5, 10, 34, 66), 1.0)
+    for name, kernel, cube, both in (
+        ("3d-vgg-16", 3, True, True), ("3d-vgg-16-single-tower", 3, True, False),
+        ("2d-conv-3d-pool-vgg-16", 1, True, True), ("2d-conv-2d-pool-vgg-16", 1, False, True))
 }

@@ -1,13 +1,19 @@
 //! Networks with a stream for frames and one for flow, and those of single frames before them.
 
+use candle::Result;
+use candle_nn::VarBuilder;
+use marey_backbone::{cnn_m, vgg_16};
 use marey_clip::{Normalize, Recipe, Size, Window};
+use marey_fusion::Operator;
+use marey_layers::Network;
 use marey_two_stream::Sees::{Context, Fovea};
 use marey_two_stream::{
-    Stacking, early_fusion, late_fusion, multi_task, multiresolution, single_frame, slow_fusion,
+    FusedConfig, Stacking, Times, early_fusion, late_fusion, multi_task, multiresolution,
+    single_frame, slow_fusion, spatiotemporal,
 };
 
-use super::build::{karpathy, spatial, temporal, two_stream};
-use super::{FlowRange, Modality, Model, Views};
+use super::build::{fused, karpathy, spatial, temporal, two_stream};
+use super::{FlowRange, Modality, Model, Sizes, Views};
 
 /// Oldest first.
 pub(super) const MODELS: &[Model] = &[
@@ -85,6 +91,101 @@ pub(super) const MODELS: &[Model] = &[
         build: two_stream,
         ..TEMPORAL
     },
+    Model { name: "fused-sum", build: |sizes, vb| at(5, Operator::Sum, sizes, vb), ..FUSED },
+    Model { name: "fused-max", build: |sizes, vb| at(5, Operator::Max, sizes, vb), ..FUSED },
+    Model { name: "fused-concat", build: |sizes, vb| at(5, Operator::Concat, sizes, vb), ..FUSED },
+    Model {
+        name: "fused-conv",
+        build: |sizes, vb| at(5, Operator::Conv([1; 3]), sizes, vb),
+        ..FUSED
+    },
+    Model {
+        name: "fused-conv-of-sum",
+        build: |sizes, vb| at(5, Operator::ConvOfSum, sizes, vb),
+        ..FUSED
+    },
+    Model {
+        name: "fused-bilinear",
+        build: |sizes, vb| at(5, Operator::Bilinear, sizes, vb),
+        ..FUSED
+    },
+    Model {
+        name: "fused-conv-relu2",
+        build: |sizes, vb| at(2, Operator::Conv([1; 3]), sizes, vb),
+        ..FUSED
+    },
+    Model {
+        name: "fused-conv-relu3",
+        build: |sizes, vb| at(3, Operator::Conv([1; 3]), sizes, vb),
+        ..FUSED
+    },
+    Model {
+        name: "fused-conv-relu4",
+        build: |sizes, vb| at(4, Operator::Conv([1; 3]), sizes, vb),
+        ..FUSED
+    },
+    Model {
+        name: "fused-conv-two-towers",
+        build: |sizes, vb| {
+            let paper = |length, c_in, classes| FusedConfig {
+                two_towers: true,
+                ..marey_two_stream::fused(cnn_m, 4, Operator::Conv([1; 3]), length, c_in, classes)
+            };
+            fused(paper, 1, sizes, vb)
+        },
+        ..FUSED
+    },
+    Model {
+        name: "fused-conv-of-sum-two-towers",
+        build: |sizes, vb| {
+            let paper = |length, c_in, classes| FusedConfig {
+                two_towers: true,
+                ..marey_two_stream::fused(cnn_m, 4, Operator::ConvOfSum, length, c_in, classes)
+            };
+            fused(paper, 1, sizes, vb)
+        },
+        ..FUSED
+    },
+    Model {
+        name: "fused-3d-vgg-m",
+        build: |sizes, vb| fused(|l, c, k| spatiotemporal(cnn_m, l, c, k), 5, sizes, vb),
+        ..SPATIOTEMPORAL
+    },
+    Model { name: "fused-3d-vgg-16", ..SPATIOTEMPORAL },
+    Model {
+        name: "fused-3d-vgg-16-single-tower",
+        build: |sizes, vb| {
+            let paper = |length, c_in, classes| FusedConfig {
+                two_towers: false,
+                ..spatiotemporal(vgg_16, length, c_in, classes)
+            };
+            fused(paper, 5, sizes, vb)
+        },
+        ..SPATIOTEMPORAL
+    },
+    Model {
+        name: "fused-2d-conv-3d-pool-vgg-16",
+        build: |sizes, vb| {
+            let paper = |length, c_in, classes| FusedConfig {
+                operator: Operator::Conv([1; 3]),
+                ..spatiotemporal(vgg_16, length, c_in, classes)
+            };
+            fused(paper, 5, sizes, vb)
+        },
+        ..SPATIOTEMPORAL
+    },
+    Model {
+        name: "fused-2d-conv-2d-pool-vgg-16",
+        build: |sizes, vb| {
+            let paper = |length, c_in, classes| FusedConfig {
+                operator: Operator::Conv([1; 3]),
+                times: Times::Apart,
+                ..spatiotemporal(vgg_16, length, c_in, classes)
+            };
+            fused(paper, 5, sizes, vb)
+        },
+        ..SPATIOTEMPORAL
+    },
 ];
 
 /// What the networks of one paper share. Of the 20 clips its test takes, each passes four times, cropped and mirrored otherwise.
@@ -144,3 +245,33 @@ const TEMPORAL: Model = Model {
     views: Views { clips: 25, window: Window { length: 10, stride: 1 } },
     ..SPATIAL
 };
+
+/// VGG-M towers that meet after their last convolution or before; the paper's table 1 and 2.
+const FUSED: Model = Model {
+    paper: "Feichtenhofer et al., CVPR 2016, section 3",
+    year: 2016,
+    modality: Modality::RgbFlow(FlowRange { bound: 20., top: 20. }),
+    views: Views { clips: 20, window: Window { length: 10, stride: 1 } },
+    ..TEMPORAL
+};
+
+/// Those that see five pieces of 10 frames; its section 4 and table 4.
+const SPATIOTEMPORAL: Model = Model {
+    recipe: Recipe { frames: 50, ..FUSED.recipe },
+    views: Views { clips: 20, window: Window { length: 50, stride: 1 } },
+    build: |sizes, vb| fused(|l, c, k| spatiotemporal(vgg_16, l, c, k), 5, sizes, vb),
+    ..FUSED
+};
+
+/// VGG-M towers that meet after convolution `number`, counted from 1.
+fn at(
+    number: usize,
+    operator: Operator,
+    sizes: &Sizes,
+    vb: VarBuilder,
+) -> Result<Box<dyn Network>> {
+    let paper = |length, c_in, classes| {
+        marey_two_stream::fused(cnn_m, number - 1, operator, length, c_in, classes)
+    };
+    fused(paper, 1, sizes, vb)
+}
