@@ -190,8 +190,16 @@ fn i3d_of_its_paper() -> Result<()> {
     for (classes, parameters) in [(400, 12_697_264), (101, 12_390_789), (51, 12_339_539)] {
         assert_eq!(of_classes("i3d", classes)?.parameters, parameters);
     }
-    // The stream of flow has 12,675,312: one channel of the first kernel less.
-    assert_eq!(of("i3d", |sizes| sizes.c_in = 2)?.parameters, 12_675_312);
+    // The stream of flow has one channel of the first kernel less.
+    assert_eq!(of("i3d-flow", |_| ())?.parameters, 12_675_312);
+    // Table 1 prints 12, 39 and 25 M for (c), (d) and (e).
+    assert_eq!(of("inception-two-stream", |_| ())?.parameters, 12_073_120);
+    assert_eq!(of("inception-3d-fused", |_| ())?.parameters, 39_565_696 + 512 * 400 + 400);
+    let both = of("i3d-two-stream", |_| ())?;
+    assert_eq!(both.parameters, 25_372_576);
+    let each = [of("i3d", |_| ())?, of("i3d-flow", |_| ())?];
+    assert_eq!(both.multiply_adds, each.iter().map(|stream| stream.multiply_adds).sum::<u64>());
+    assert_eq!(each.map(|stream| millions(&stream)), [111_153, 102_341]);
     // Of 64 frames of 224 x 224: figure 3, layer by layer.
     let i3d = of("i3d", |_| ())?;
     assert_eq!((i3d.multiply_adds + 5_000_000) / 10_000_000, 11_115);

@@ -115,7 +115,10 @@ pub(crate) fn thin(name: &str) -> (usize, [usize; 3]) {
         "karpathy-fovea" | "karpathy-context" | "karpathy-multiresolution" => (8, [1, 64, 64]),
         name if name.starts_with("karpathy") => (8, [10, 48, 48]),
         name if name.starts_with("temporal") || name == "two-stream" => (8, [4, 56, 56]),
-        "c3d-bn" => (8, [16, 32, 32]),
+        "inception-two-stream" => (8, [2, 64, 64]),
+        "inception-3d-fused" => (8, [10, 64, 64]),
+        "i3d-flow" | "i3d-two-stream" => (8, [8, 32, 32]),
+        "c3d-bn" | "c3d-floor" => (8, [16, 32, 32]),
         "i2d" | "i3d" | "i3d-bottom-heavy" | "i3d-top-heavy" => (8, [8, 32, 32]),
         name if ["s3d", "csn", "resnet3d"].iter().any(|kind| name.contains(kind)) => {
             (8, [8, 64, 64])

@@ -48,11 +48,16 @@ pub fn c3d(c_in: usize, num_classes: usize) -> PlainConfig {
     }
 }
 
-/// C3D as the authors trained it again in 2018 (VMZ, `c3d_model.py`): a batch norm after every convolution, and poolings that
-/// leave out what is beyond the end (`fc6` sees 3 x 3 cells).
+/// C3D whose poolings leave out what is beyond the end: `fc6` sees 3 x 3 cells.
+pub fn c3d_floor(c_in: usize, num_classes: usize) -> PlainConfig {
+    c3d(c_in, num_classes).map_pools(|pool| pool.ceil = false)
+}
+
+/// C3D as the authors trained it again in 2018 (VMZ, `c3d_model.py`): [`c3d_floor`] with a batch norm after every
+/// convolution.
 pub fn c3d_bn(c_in: usize, num_classes: usize) -> PlainConfig {
     let norm = Some(BatchNormConfig { eps: 1e-3, momentum: 0.1 });
-    PlainConfig { norm, ..c3d(c_in, num_classes) }.map_pools(|pool| pool.ceil = false)
+    PlainConfig { norm, ..c3d_floor(c_in, num_classes) }
 }
 
 /// A convolution over `depth` frames and 3 x 3 cells that keeps the size.

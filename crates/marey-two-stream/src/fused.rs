@@ -138,30 +138,9 @@ impl Fused {
         })
     }
 
-    /// What both towers see of `[N, C + 2, T L, H, W]`: `[N, C, T, H, W]` and `[N, 2 L, T, H, W]`.
-    fn seen(&self, xs: &Tensor) -> Result<[Tensor; 2]> {
-        let (n, _, all, h, w) = xs.dims5()?;
-        let length = self.length;
-        if all == 0 || !all.is_multiple_of(length) {
-            bail!(
-                "fused two-stream: expected clips of pieces of {length} frames, got {:?}",
-                xs.dims()
-            )
-        }
-        let middles: Vec<u32> =
-            (0..all / length).map(|i| (i * length + length / 2) as u32).collect();
-        let frames = view::channels("fused two-stream", xs, 0, self.frames)?.contiguous()?;
-        let frames = frames.index_select(&Tensor::new(middles, xs.device())?, 2)?;
-        let flow = view::channels("fused two-stream", xs, self.frames, 2)?.contiguous()?;
-        // [N, 2, T, L, ..] to [N, L, 2, T, ..]: x and y of the first field, of the second, and so on.
-        let flow = flow.reshape((n, 2, all / length, length, h * w))?.permute((0, 3, 1, 2, 4))?;
-        let flow = flow.contiguous()?.reshape((n, 2 * length, all / length, h, w))?;
-        Ok([frames, flow])
-    }
-
     /// Features of the fused tower, and of the spatial one where it is kept.
     fn towers_t(&self, xs: &Tensor, train: bool) -> Result<(Tensor, Option<Tensor>)> {
-        let [frames, flow] = self.seen(xs)?;
+        let [frames, flow] = view::pieces("fused two-stream", xs, self.frames, self.length)?;
         let spatial = self.towers[0].forward_t(&frames, train)?;
         let temporal = self.towers[1].forward_t(&flow, train)?;
         let fused = self.fusion.forward_t(&spatial, &temporal, train)?;

@@ -83,19 +83,20 @@ class I3d(nn.Module):
         "5b": (256, 160, 320, 32, 128, 128), "5c": (384, 192, 384, 48, 128, 128),
     }
 
-    def __init__(self, unit=lambda part: Unit, gates=False):
+    def __init__(self, unit=lambda part: Unit, gates=False, c_in=3, classifier=True):
         super().__init__()
-        self.Conv3d_1a_7x7 = unit("1a")(3, 64, 7, 2)
+        self.Conv3d_1a_7x7 = unit("1a")(c_in, 64, 7, 2)
         self.Conv3d_2b_1x1, self.Conv3d_2c_3x3 = unit("2b")(64, 64), unit("2c")(64, 192, 3)
         self.gate = nn.Linear(192, 192, bias=False) if gates else None
         channels = 192
         for name, widths in self.MIXED.items():
             self.add_module(f"Mixed_{name}", Mixed(unit(name), gates, channels, *widths))
             channels = widths[0] + widths[2] + widths[4] + widths[5]
-        self.logits = nn.Module()
-        self.logits.conv3d = nn.Conv3d(channels, CLASSES, 1)
+        if classifier:
+            self.logits = nn.Module()
+            self.logits.conv3d = nn.Conv3d(channels, CLASSES, 1)
 
-    def forward(self, x):
+    def maps(self, x):
         x = same_pool(self.Conv3d_1a_7x7(x), (1, 3, 3), (1, 2, 2))
         x = self.Conv3d_2c_3x3(self.Conv3d_2b_1x1(x))
         if self.gate: x = through(self.gate, x)
@@ -104,6 +105,10 @@ class I3d(nn.Module):
             if name == "4b": x = same_pool(x, (3, 3, 3), (2, 2, 2))
             if name == "5b": x = same_pool(x, (2, 2, 2), (2, 2, 2))
             x = getattr(self, f"Mixed_{name}")(x)
+        return x
+
+    def forward(self, x):
+        x = self.maps(x)
         _, _, t, h, w = x.shape
         x = F.avg_pool3d(x, (min(t, 2), min(h, 7), min(w, 7)), 1)
         return self.logits.conv3d(x).mean((2, 3, 4)), x.mean((2, 3, 4))

