@@ -31,6 +31,8 @@ pub struct Row {
     pub waits: Option<String>,
     /// A name of the zoo.
     pub model: Option<String>,
+    /// Number of classes, the paper's where there is none.
+    pub classes: Option<usize>,
     /// `[C, T, H, W]`.
     #[serde(default)]
     pub input: [usize; 4],
@@ -96,11 +98,14 @@ pub struct Report<'a> {
 /// How the evidence of a number begins that is remembered, not seen.
 const MEMORY: &str = "from memory";
 
-const TABLES: [&str; 6] = [
+const TABLES: [&str; 9] = [
+    include_str!("../../recipes/structure/i3d-table1.toml"),
     include_str!("../../recipes/structure/i3d-structure.toml"),
     include_str!("../../recipes/structure/r2plus1d-structure-8f.toml"),
     include_str!("../../recipes/structure/r2plus1d-structure-16f.toml"),
     include_str!("../../recipes/structure/r2plus1d-zoo-structure.toml"),
+    include_str!("../../recipes/structure/c3d-structure.toml"),
+    include_str!("../../recipes/structure/tsfusion-structure.toml"),
     include_str!("../../recipes/structure/s3d-structure.toml"),
     include_str!("../../recipes/structure/csn-structure.toml"),
 ];
@@ -140,7 +145,7 @@ impl<'a> Line<'a> {
         let (Some(model), Some(counts)) = (line.model, line.counts) else { return Ok(line) };
         let model = zoo::find(model)?;
         let [c_in, t, h, w] = row.input;
-        let mut sizes = model.sizes(model.classes);
+        let mut sizes = model.sizes(row.classes.unwrap_or(model.classes));
         (sizes.c_in, sizes.input) = (c_in, [t, h, w]);
         let summary = model.summary(&sizes)?;
         let count = match counts {
