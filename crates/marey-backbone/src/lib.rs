@@ -10,7 +10,9 @@ pub mod video_resnet;
 pub mod view;
 
 pub use cnn_m::cnn_m;
-pub use inception::{GateFn, Inception3d, InceptionConfig, PARTS, UnitFn, UnitSpec};
+pub use inception::{
+    GateFn, Inception3d, InceptionConfig, InceptionTrunk, PARTS, UnitFn, UnitSpec,
+};
 pub use inflate::inflate;
 pub use plain::{Plain, PlainConfig};
 pub use vgg::vgg_16;
