@@ -31,7 +31,12 @@ const TWINS: [&str; 8] = [
 
 /// Enough for each network to know four clips by heart. Those without shortcuts, or with many, are slow to begin.
 fn steps(name: &str) -> u64 {
-    if name.contains("s3d") || name.contains("csn") || name.contains("resnet3d") { 120 } else { 60 }
+    match name {
+        // Their LSTMs begin with small weights.
+        name if name.starts_with("lrcn-fc") => 160,
+        name if ["s3d", "csn", "resnet3d"].iter().any(|kind| name.contains(kind)) => 120,
+        _ => 60,
+    }
 }
 
 /// Four clips `[4, C, T, H, W]` with a class each, and the network thin enough for them.
@@ -142,6 +147,7 @@ families! {
     networks_of_3d_kernels_fit_four_clips: "marey-3d",
     factorized_networks_fit_four_clips: "marey-factorized",
     channel_separated_networks_fit_four_clips: "marey-channel-separated",
+    recurrent_networks_fit_four_clips: "marey-recurrent",
 }
 
 #[test]

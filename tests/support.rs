@@ -108,6 +108,9 @@ fn hash_and_generator_of_the_reference_vectors() {
 pub(crate) fn thin(name: &str) -> (usize, [usize; 3]) {
     match name {
         "spatial" => (8, [1, 56, 56]),
+        "lrcn-single-frame" => (8, [1, 67, 67]),
+        "convnet-lstm" => (8, [4, 32, 32]),
+        name if name.starts_with("lrcn") => (8, [4, 67, 67]),
         "c3d-bn" => (8, [16, 32, 32]),
         "i2d" | "i3d" | "i3d-bottom-heavy" | "i3d-top-heavy" => (8, [8, 32, 32]),
         name if ["s3d", "csn", "resnet3d"].iter().any(|kind| name.contains(kind)) => {
