@@ -32,8 +32,9 @@ fn gradients(name: &str, dtype: DType) -> Result<Vec<(String, Tensor)>> {
 
 /// Whether the gradients of the thin network are more than rounding.
 fn steady(name: &str) -> bool {
-    let shallow = ["-18", "-18-vmz", "-26"].iter().any(|layers| name.ends_with(layers));
-    shallow || ["spatial", "c3d", "r3d-34"].contains(&name)
+    let shallow = ["-18", "-18-vmz", "-26", "-lstm"].iter().any(|layers| name.ends_with(layers));
+    let recurrent = ["lrcn", "conv3d-"].iter().any(|kind| name.starts_with(kind));
+    shallow || recurrent || ["spatial", "c3d", "r3d-34"].contains(&name)
 }
 
 #[test]

@@ -96,13 +96,14 @@ pub struct Report<'a> {
 /// How the evidence of a number begins that is remembered, not seen.
 const MEMORY: &str = "from memory";
 
-const TABLES: [&str; 6] = [
+const TABLES: [&str; 7] = [
     include_str!("../../recipes/structure/i3d-structure.toml"),
     include_str!("../../recipes/structure/r2plus1d-structure-8f.toml"),
     include_str!("../../recipes/structure/r2plus1d-structure-16f.toml"),
     include_str!("../../recipes/structure/r2plus1d-zoo-structure.toml"),
     include_str!("../../recipes/structure/s3d-structure.toml"),
     include_str!("../../recipes/structure/csn-structure.toml"),
+    include_str!("../../recipes/structure/recurrent-structure.toml"),
 ];
 
 /// All tables.
