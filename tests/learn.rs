@@ -34,7 +34,9 @@ fn steps(name: &str) -> u64 {
     match name {
         // Their LSTMs begin with small weights.
         name if name.starts_with("lrcn-fc") => 160,
-        name if ["s3d", "csn", "resnet3d"].iter().any(|kind| name.contains(kind)) => 120,
+        name if ["s3d", "csn", "resnet3d", "bilinear"].iter().any(|kind| name.contains(kind)) => {
+            120
+        }
         _ => 60,
     }
 }

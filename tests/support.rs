@@ -111,6 +111,13 @@ pub(crate) fn thin(name: &str) -> (usize, [usize; 3]) {
         "lrcn-single-frame" => (8, [1, 67, 67]),
         "convnet-lstm" => (8, [4, 32, 32]),
         name if name.starts_with("lrcn") => (8, [4, 67, 67]),
+        name if name.starts_with("fused") && name.contains("vgg-16") => (8, [10, 32, 32]),
+        "fused-3d-vgg-m" => (8, [10, 56, 56]),
+        name if name.starts_with("fused") => (8, [2, 56, 56]),
+        "karpathy-late-fusion" => (8, [3, 48, 48]),
+        "karpathy-fovea" | "karpathy-context" | "karpathy-multiresolution" => (8, [1, 64, 64]),
+        name if name.starts_with("karpathy") => (8, [10, 48, 48]),
+        name if name.starts_with("temporal") || name == "two-stream" => (8, [4, 56, 56]),
         "c3d-bn" => (8, [16, 32, 32]),
         "i2d" | "i3d" | "i3d-bottom-heavy" | "i3d-top-heavy" => (8, [8, 32, 32]),
         name if ["s3d", "csn", "resnet3d"].iter().any(|kind| name.contains(kind)) => {

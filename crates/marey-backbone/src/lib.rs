@@ -4,6 +4,7 @@ pub mod cnn_m;
 pub mod inception;
 pub mod inflate;
 pub mod inflated;
+pub mod late;
 pub mod plain;
 pub mod vgg;
 pub mod video_resnet;

@@ -3,6 +3,8 @@
 //! candle cannot seed its CPU generator, so weights are drawn here. A weight depends on the seed, its own name and its
 //! shape alone: not on the device, nor on what was built before it.
 
+use std::cell::Cell;
+
 use candle::{DType, Device, Result, Shape, Tensor, Var};
 use candle_nn::init::NormalOrUniform;
 use candle_nn::var_builder::SimpleBackend;
@@ -11,6 +13,30 @@ use rand::Rng;
 use rand_distr::{Distribution, StandardNormal};
 
 use crate::rng;
+
+thread_local! {
+    /// The first values of the tensor that is asked for, where it has a pattern.
+    static PATTERN: Cell<Option<Pattern>> = const { Cell::new(None) };
+}
+
+/// The first values of a tensor of a shape.
+pub type Pattern = fn(&[usize]) -> Vec<f32>;
+
+/// The tensor `name` of `vb`, whose first values, where [`seeded`] or [`drawn`] give it some, are a pattern: an identity, say, that no
+/// [`Init`] can tell.
+///
+/// Errors as `vb` does, and where the pattern is not of that shape.
+pub fn patterned(
+    shape: impl Into<Shape>,
+    name: &str,
+    pattern: Pattern,
+    vb: &VarBuilder,
+) -> Result<Tensor> {
+    PATTERN.set(Some(pattern));
+    let tensor = vb.get_with_hints(shape.into(), name, Init::Const(0.));
+    PATTERN.set(None);
+    tensor
+}
 
 struct Seeded {
     vars: VarMap,
@@ -68,6 +94,9 @@ impl SimpleBackend for Seeded {
 
 /// The values of the tensor `name` of `shape`, as `init` says, from `seed`.
 fn draw(shape: &Shape, name: &str, init: Init, seed: u64) -> Vec<f32> {
+    if let Some(pattern) = PATTERN.take() {
+        return pattern(shape.dims());
+    }
     let mut rng = rng::stream(seed, name, 0);
     let count = shape.elem_count();
     let mut normal = |mean: f64, deviation: f64| -> Vec<f32> {
@@ -115,6 +144,22 @@ mod tests {
         let plain = plain.get_with_hints((32, 16, 3, 3, 3), "a", DEFAULT_KAIMING_NORMAL)?;
         assert_eq!(weight(1, "a")?, plain.flatten_all()?.to_vec1::<f32>()?);
         assert!(weight(1, "a")? != weight(2, "a")? && weight(1, "a")? != weight(1, "b")?);
+        Ok(())
+    }
+
+    #[test]
+    fn a_pattern_is_of_its_tensor_alone() -> Result<()> {
+        let vb = seeded(&VarMap::new(), 1, DType::F32, &Device::Cpu);
+        let rows = |dims: &[usize]| (0..dims.iter().product()).map(|i| i as f32).collect();
+        let tensor = patterned((2, 2), "a", rows, &vb)?;
+        assert_eq!(tensor.to_vec2::<f32>()?, [[0., 1.], [2., 3.]]);
+        // What is there keeps its values, and the pattern is not another's.
+        assert_eq!(
+            patterned((2, 2), "a", |_| vec![9.; 4], &vb)?.to_vec2::<f32>()?,
+            [[0., 1.], [2., 3.]]
+        );
+        assert_eq!(vb.get_with_hints(2, "b", Init::Const(5.))?.to_vec1::<f32>()?, [5., 5.]);
+        assert!(patterned(3, "c", |_| vec![0.; 2], &vb).is_err());
         Ok(())
     }
 

@@ -32,7 +32,7 @@ pub use conv_lstm::{ConvLstm, ConvLstmConfig, ConvLstmState, conv_lstm};
 pub use conv3d::{Conv3d, Conv3dConfig, conv3d, conv3d_no_bias};
 pub use drop_connect::{DropConnect, drop_connect};
 pub use dropout::{Dropout, dropout};
-pub use init::{drawn, seeded};
+pub use init::{drawn, patterned, seeded};
 pub use join::{add, concat};
 pub use linear::{Linear, classifier, classifier_conv, linear};
 pub use lrn::LocalResponseNorm;
