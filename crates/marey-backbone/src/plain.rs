@@ -267,7 +267,7 @@ impl FullLayers {
     }
 
     /// The layers from the `first` on, and the dropout of the last.
-    fn from_t(&self, first: usize, xs: &Tensor, train: bool) -> Result<Tensor> {
+    fn rest_t(&self, first: usize, xs: &Tensor, train: bool) -> Result<Tensor> {
         let xs = self.through(first..self.0.len(), xs, train)?;
         match self.0.last() {
             Some((_, _, drop)) => drop.forward_t(&xs, train),
@@ -279,7 +279,7 @@ impl FullLayers {
 impl ModuleT for FullLayers {
     /// Maps `[N, C, T, H, W]` to the values of the last layer `[N, D]`, dropped while training.
     fn forward_t(&self, maps: &Tensor, train: bool) -> Result<Tensor> {
-        self.from_t(0, &maps.flatten_from(1)?, train)
+        self.rest_t(0, &maps.flatten_from(1)?, train)
     }
 }
 
@@ -307,7 +307,7 @@ impl Full {
 
     /// From features to logits.
     pub fn logits_t(&self, features: &Tensor, train: bool) -> Result<Tensor> {
-        let xs = self.layers.from_t(self.features + 1, features, train)?;
+        let xs = self.layers.rest_t(self.features + 1, features, train)?;
         let (name, classifier) = &self.classifier;
         let xs = classifier.forward(&xs)?;
         trace::stage(name, &xs);
