@@ -143,6 +143,15 @@ checks! {
     resnet3d_152_matches_its_paper: "resnet3d-152",
     ir_csn_26_matches_its_paper: "ir-csn-26",
     ip_csn_26_matches_its_paper: "ip-csn-26",
+    conv3d_biconvlstm_matches_its_paper: "conv3d-biconvlstm",
+    conv3d_biconvlstm_matches_its_release: "conv3d-biconvlstm-released",
+    conv3d_convlstm_matches_its_paper: "conv3d-convlstm",
+    convnet_lstm_matches_its_paper: "convnet-lstm",
+    lrcn_single_frame_matches_its_paper: "lrcn-single-frame",
+    lrcn_fc6_matches_its_paper: "lrcn-fc6",
+    lrcn_fc7_matches_its_paper: "lrcn-fc7",
+    lrcn_fc6_flow_matches_its_paper: "lrcn-fc6-flow",
+    lrcn_fc7_flow_matches_its_paper: "lrcn-fc7-flow",
 }
 
 #[test]

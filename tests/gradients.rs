@@ -32,10 +32,9 @@ fn gradients(name: &str, dtype: DType) -> Result<Vec<(String, Tensor)>> {
 
 /// Whether the gradients of the thin network are more than rounding.
 fn steady(name: &str) -> bool {
-    let shallow = ["-18", "-18-vmz", "-26"].iter().any(|layers| name.ends_with(layers));
-    shallow
-        || ["spatial", "c3d", "r3d-34", "temporal", "two-stream"].contains(&name)
-        || name.starts_with("karpathy")
+    let shallow = ["-18", "-18-vmz", "-26", "-lstm"].iter().any(|layers| name.ends_with(layers));
+    let known = ["lrcn", "conv3d-", "karpathy"].iter().any(|kind| name.starts_with(kind));
+    shallow || known || ["spatial", "c3d", "r3d-34", "temporal", "two-stream"].contains(&name)
 }
 
 #[test]

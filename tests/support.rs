@@ -108,6 +108,9 @@ fn hash_and_generator_of_the_reference_vectors() {
 pub(crate) fn thin(name: &str) -> (usize, [usize; 3]) {
     match name {
         "spatial" => (8, [1, 56, 56]),
+        "lrcn-single-frame" => (8, [1, 67, 67]),
+        "convnet-lstm" => (8, [4, 32, 32]),
+        name if name.starts_with("lrcn") => (8, [4, 67, 67]),
         name if name.starts_with("fused") && name.contains("vgg-16") => (8, [10, 32, 32]),
         "fused-3d-vgg-m" => (8, [10, 56, 56]),
         name if name.starts_with("fused") => (8, [2, 56, 56]),

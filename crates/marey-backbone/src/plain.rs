@@ -235,15 +235,11 @@ fn pool_name(conv: &str) -> String {
     format!("pool{number}")
 }
 
-/// The full layers of a plain ConvNet, and its classifier.
+/// The full layers of a plain ConvNet, without its classifier.
 #[derive(Debug, Clone)]
-pub struct Full {
-    layers: Vec<(PlainFull, Linear, Dropout)>,
-    features: usize,
-    classifier: (&'static str, Linear),
-}
+pub struct FullLayers(Vec<(PlainFull, Linear, Dropout)>);
 
-impl Full {
+impl FullLayers {
     /// Builds those of `config` at `vb`, the first for `d_in` values.
     pub fn new(config: &PlainConfig, mut d_in: usize, vb: VarBuilder) -> Result<Self> {
         let mut layers = Vec::with_capacity(config.full.len());
@@ -253,17 +249,16 @@ impl Full {
             layers.push((*full, layer, drop));
             d_in = full.units;
         }
-        let last = classifier(d_in, config.num_classes, vb.pp(config.classifier))?;
-        Ok(Self { layers, features: config.features, classifier: (config.classifier, last) })
+        Ok(Self(layers))
     }
 
     /// The layers of `which`, from values `[N, D]`; the last of them without its dropout.
     fn through(&self, which: Range<usize>, xs: &Tensor, train: bool) -> Result<Tensor> {
         let mut xs = xs.clone();
-        for i in which.clone() {
-            let (PlainFull { name, .. }, layer, _) = &self.layers[i];
+        for i in which {
+            let (PlainFull { name, .. }, layer, _) = &self.0[i];
             if i > 0 {
-                xs = self.layers[i - 1].2.forward_t(&xs, train)?;
+                xs = self.0[i - 1].2.forward_t(&xs, train)?;
             }
             xs = relu(&layer.forward(&xs)?)?;
             trace::stage(name, &xs);
@@ -271,18 +266,48 @@ impl Full {
         Ok(xs)
     }
 
+    /// The layers from the `first` on, and the dropout of the last.
+    fn rest_t(&self, first: usize, xs: &Tensor, train: bool) -> Result<Tensor> {
+        let xs = self.through(first..self.0.len(), xs, train)?;
+        match self.0.last() {
+            Some((_, _, drop)) => drop.forward_t(&xs, train),
+            None => Ok(xs),
+        }
+    }
+}
+
+impl ModuleT for FullLayers {
+    /// Maps `[N, C, T, H, W]` to the values of the last layer `[N, D]`, dropped while training.
+    fn forward_t(&self, maps: &Tensor, train: bool) -> Result<Tensor> {
+        self.rest_t(0, &maps.flatten_from(1)?, train)
+    }
+}
+
+/// The full layers of a plain ConvNet, and its classifier.
+#[derive(Debug, Clone)]
+pub struct Full {
+    layers: FullLayers,
+    features: usize,
+    classifier: (&'static str, Linear),
+}
+
+impl Full {
+    /// Builds those of `config` at `vb`, the first for `d_in` values.
+    pub fn new(config: &PlainConfig, d_in: usize, vb: VarBuilder) -> Result<Self> {
+        let layers = FullLayers::new(config, d_in, vb.clone())?;
+        let d_in = config.full.last().map_or(d_in, |full| full.units);
+        let last = classifier(d_in, config.num_classes, vb.pp(config.classifier))?;
+        Ok(Self { layers, features: config.features, classifier: (config.classifier, last) })
+    }
+
     /// The features of maps `[N, C, T, H, W]`: the layer that gives them, after its ReLU.
     pub fn features_t(&self, maps: &Tensor, train: bool) -> Result<Tensor> {
-        self.through(0..self.features + 1, &maps.flatten_from(1)?, train)
+        self.layers.through(0..self.features + 1, &maps.flatten_from(1)?, train)
     }
 
     /// From features to logits.
     pub fn logits_t(&self, features: &Tensor, train: bool) -> Result<Tensor> {
-        let xs = self.through(self.features + 1..self.layers.len(), features, train)?;
-        let xs = match self.layers.last() {
-            Some((_, _, drop)) => drop.forward_t(&xs, train)?,
-            None => xs,
-        };
+        let xs = self.layers.rest_t(self.features + 1, features, train)?;
         let (name, classifier) = &self.classifier;
         let xs = classifier.forward(&xs)?;
         trace::stage(name, &xs);

@@ -3,6 +3,7 @@
 pub mod channels;
 pub mod conv;
 pub mod elementwise;
+pub mod gates;
 pub mod lrn;
 pub mod machine;
 pub mod norm;
@@ -17,6 +18,7 @@ mod tile;
 mod trace;
 
 pub use conv::{Algorithm, Concat, ConvShape, Epilogue, Filter, Precision};
+pub use gates::Gates;
 pub use lrn::LrnShape;
 pub use memory::Sum;
 pub use pool::PoolShape;

@@ -2,7 +2,6 @@
 
 use candle::{ModuleT, Result, Tensor, bail};
 use candle_nn::VarBuilder;
-use rand::Rng;
 
 use crate::{rng, trace};
 
@@ -33,12 +32,7 @@ impl ModuleT for Dropout {
         if !train || self.p == 0. || trace::recording() {
             return Ok(xs.clone());
         }
-        let mut rng = rng::layer_stream(&self.name)?;
-        let keep = 1. / (1. - self.p);
-        let mask: Vec<f32> = (0..xs.elem_count())
-            .map(|_| if rng.random::<f32>() < self.p { 0. } else { keep })
-            .collect();
-        xs * Tensor::from_vec(mask, xs.shape(), xs.device())?.to_dtype(xs.dtype())?
+        xs * rng::mask(&self.name, self.p, xs)?
     }
 }
 

@@ -2,11 +2,14 @@
 
 pub mod batch_norm;
 pub mod conv3d;
+pub mod conv_lstm;
+pub mod drop_connect;
 pub mod dropout;
 pub mod init;
 pub mod join;
 pub mod linear;
 pub mod lrn;
+pub mod lstm;
 pub mod network;
 pub mod pad;
 pub mod pool;
@@ -21,15 +24,19 @@ pub mod unit;
 mod filters;
 mod ops;
 mod order;
+mod recurrence;
 mod tape;
 
 pub use batch_norm::{BatchNorm, BatchNormConfig, batch_norm};
+pub use conv_lstm::{ConvLstm, ConvLstmConfig, ConvLstmState, conv_lstm};
 pub use conv3d::{Conv3d, Conv3dConfig, conv3d, conv3d_no_bias};
+pub use drop_connect::{DropConnect, drop_connect};
 pub use dropout::{Dropout, dropout};
 pub use init::{drawn, patterned, seeded};
 pub use join::{add, concat};
 pub use linear::{Linear, classifier, classifier_conv, linear};
 pub use lrn::LocalResponseNorm;
+pub use lstm::{Lstm, LstmConfig, LstmState, lstm};
 pub use network::Network;
 pub use pad::Padding;
 pub use pool::{AvgPool3d, MaxPool3d, Pool3dConfig, global_avg_pool, global_max_pool, max_pool2d};

@@ -124,8 +124,17 @@ pub fn linear(d_in: usize, d_out: usize, vb: VarBuilder) -> Result<Linear> {
 /// Training then begins at the loss of a guess. With the larger weights of [`linear`] the first steps do little but undo
 /// them, and a deep network without batch norm, such as C3D, may not learn at all after that.
 pub fn classifier(d_in: usize, num_classes: usize, vb: VarBuilder) -> Result<Linear> {
-    let (weight, bias) = small((num_classes, d_in), num_classes, vb)?;
+    let (weight, bias) = classifier_parts(d_in, num_classes, vb)?;
     Ok(Linear::new(weight, Some(bias)))
+}
+
+/// Weight and bias of a [`classifier`].
+pub(crate) fn classifier_parts(
+    d_in: usize,
+    num_classes: usize,
+    vb: VarBuilder,
+) -> Result<(Tensor, Tensor)> {
+    small((num_classes, d_in), num_classes, vb)
 }
 
 /// As [`classifier`], for each place of `[N, c_in, T, H, W]`: a 1 x 1 x 1 convolution.

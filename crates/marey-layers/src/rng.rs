@@ -7,8 +7,8 @@
 
 use std::cell::Cell;
 
-use candle::{Result, bail};
-use rand::SeedableRng;
+use candle::{Result, Tensor, bail};
+use rand::{Rng, SeedableRng};
 pub use rand_chacha::ChaCha8Rng;
 
 thread_local! {
@@ -56,6 +56,15 @@ pub(crate) fn layer_stream(name: &str) -> Result<ChaCha8Rng> {
             "`{name}`: a layer that draws random numbers is trained inside `marey_layers::rng::train_step(seed, step, ..)` only"
         ),
     }
+}
+
+/// What the layer called `name` multiplies `xs` by in this training step: 0 with chance `p`, else `1 / (1 - p)`.
+pub(crate) fn mask(name: &str, p: f32, xs: &Tensor) -> Result<Tensor> {
+    let mut rng = layer_stream(name)?;
+    let keep = 1. / (1. - p);
+    let mask: Vec<f32> =
+        (0..xs.elem_count()).map(|_| if rng.random::<f32>() < p { 0. } else { keep }).collect();
+    Tensor::from_vec(mask, xs.shape(), xs.device())?.to_dtype(xs.dtype())
 }
 
 /// The 64-bit FNV-1a hash: the same in every version and on every machine.

@@ -1,13 +1,14 @@
-//! Every layer against PyTorch on random shapes (`golden/make.py`), by the kernels (f32) and composed of candle's
-//! operations (f64).
+//! Every layer against PyTorch on random shapes (`golden/make.py`, `golden/recurrent.py`), by the kernels (f32) and composed of
+//! candle's operations (f64).
 
 use std::collections::HashMap;
 
 use candle::{DType, Device, Module, ModuleT, Result, Tensor, Var};
 use marey_layers::pool::avg_pool2d;
 use marey_layers::{
-    AvgPool3d, BatchNorm, BatchNormConfig, Conv3d, Conv3dConfig, LocalResponseNorm, MaxPool3d,
-    Padding, Pool3dConfig, max_pool2d,
+    AvgPool3d, BatchNorm, BatchNormConfig, Conv3d, Conv3dConfig, ConvLstm, ConvLstmConfig,
+    ConvLstmState, LocalResponseNorm, Lstm, LstmConfig, LstmState, MaxPool3d, Padding,
+    Pool3dConfig, max_pool2d,
 };
 
 const FORWARD: f64 = 1e-5;
@@ -73,9 +74,13 @@ impl Case<'_> {
     }
 }
 
-/// Runs `check` on all cases of `layer`, each both ways.
 fn each(layer: &str, check: impl Fn(&mut Case) -> Result<()>) -> Result<()> {
-    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/golden/layers.safetensors");
+    each_of("layers", layer, check)
+}
+
+/// Runs `check` on all cases of `layer` in `file`, each both ways.
+fn each_of(file: &str, layer: &str, check: impl Fn(&mut Case) -> Result<()>) -> Result<()> {
+    let path = format!("{}/tests/golden/{file}.safetensors", env!("CARGO_MANIFEST_DIR"));
     let golden = candle::safetensors::load(path, &Device::Cpu)?;
     for i in 0..CASES {
         for dtype in [DType::F32, DType::F64] {
@@ -189,5 +194,56 @@ fn lrn_matches_pytorch() -> Result<()> {
         let x = case.var(&wave(&[&[n, c], &size[..]].concat(), 1.)?.affine(3., 0.)?)?;
         let norm = LocalResponseNorm { size: channels, alpha: 0.5, beta: 0.75, k: 2. };
         case.check(&norm.forward(&x)?, &[("dx", &x)])
+    })
+}
+
+#[test]
+fn lstm_matches_pytorch() -> Result<()> {
+    each_of("recurrent", "lstm", |case| {
+        let [n, d, units, t, stated] = [(); 5].map(|()| case.number());
+        let config = LstmConfig { forget_bias: case.number() as f64, ..Default::default() };
+        let x = case.var(&wave(&[n, d, t], 1.)?)?;
+        let (w, b) = (case.var(&wave(&[4 * units, d], 2.)?)?, case.var(&wave(&[4 * units], 3.)?)?);
+        let v = case.var(&wave(&[4 * units, units], 5.)?)?;
+        let [h, c] = [6., 7.].map(|phase| wave(&[n, units], phase)?.to_dtype(case.dtype));
+        let state = LstmState { h: h?, c: c? };
+        let [input, bias, hidden] = [&w, &b, &v].map(|var| var.as_tensor().clone());
+        let layer = Lstm::new(input, bias, hidden, config)?;
+        let (ys, last) = layer.run(&x, (stated == 1).then_some(&state))?;
+        case.compare("h", &last.h, FORWARD)?;
+        case.compare("c", &last.c, FORWARD)?;
+        let vars = [("dx", &x), ("dw", &w), ("db", &b), ("dv", &v)];
+        // The first step of all has no output before it.
+        case.check(&ys, if t == 1 && stated == 0 { &vars[..3] } else { &vars })
+    })
+}
+
+#[test]
+fn conv_lstm_matches_pytorch() -> Result<()> {
+    each_of("recurrent", "conv_lstm", |case| {
+        let [n, c_in, channels, stated, peep, reverse, bias] = [(); 7].map(|()| case.number());
+        let ([t, h, w], kernel) = (case.axes(), [(); 2].map(|()| case.number()));
+        let config = ConvLstmConfig {
+            kernel,
+            forget_bias: bias as f64,
+            peepholes: (peep == 1).then_some([h, w]),
+            reverse: reverse == 1,
+            ..Default::default()
+        };
+        let x = case.var(&wave(&[n, c_in, t, h, w], 1.)?)?;
+        let dims = [4 * channels, c_in + channels, 1, kernel[0], kernel[1]];
+        let (weight, b) = (case.var(&wave(&dims, 2.)?)?, case.var(&wave(&[4 * channels], 3.)?)?);
+        let p = case.var(&wave(&[3, channels, h, w], 5.)?)?;
+        let [hs, cs] =
+            [6., 7.].map(|phase| wave(&[n, channels, h, w], phase)?.to_dtype(case.dtype));
+        let state = ConvLstmState { h: hs?, c: cs? };
+        let peepholes = (peep == 1).then(|| p.as_tensor().clone());
+        let (ours, bias) = (weight.as_tensor().clone(), b.as_tensor().clone());
+        let layer = ConvLstm::new(ours, bias, peepholes, config)?;
+        let (ys, last) = layer.run(&x, (stated == 1).then_some(&state))?;
+        case.compare("h", &last.h, FORWARD)?;
+        case.compare("c", &last.c, FORWARD)?;
+        let vars = [("dx", &x), ("dw", &weight), ("db", &b), ("dp", &p)];
+        case.check(&ys, if peep == 1 { &vars } else { &vars[..3] })
     })
 }

@@ -5,6 +5,7 @@ mod channel_separated;
 mod factorized;
 mod load;
 mod modality;
+mod recurrent;
 mod table;
 mod three_d;
 mod two_stream;

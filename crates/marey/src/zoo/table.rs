@@ -1,9 +1,14 @@
 //! The models there are, family by family.
 
-use super::{Model, channel_separated, factorized, three_d, two_stream};
+use super::{Model, channel_separated, factorized, recurrent, three_d, two_stream};
 
-const FAMILIES: [&[Model]; 4] =
-    [two_stream::MODELS, three_d::MODELS, factorized::MODELS, channel_separated::MODELS];
+const FAMILIES: [&[Model]; 5] = [
+    two_stream::MODELS,
+    three_d::MODELS,
+    factorized::MODELS,
+    channel_separated::MODELS,
+    recurrent::MODELS,
+];
 
 const COUNT: usize = {
     let (mut count, mut family) = (0, 0);
