@@ -3,11 +3,10 @@
 //!
 //! `golden/make.py` made the files, with torchvision's networks and with others written there from their papers.
 
-use candle::{Device, Result};
+use candle::Result;
+use marey::inspect::Golden;
 use marey::layers::{Precision, with_precision};
 use marey::zoo::{self, MODELS, Sizes};
-
-use crate::support::{clip, difference, formula};
 
 /// Differences as shares of the largest logit and the largest feature.
 const TOLERANCES: [(Precision, f32); 3] =
@@ -15,32 +14,15 @@ const TOLERANCES: [(Precision, f32); 3] =
 
 fn check(name: &str) -> Result<()> {
     let path = format!("{}/golden/{name}.safetensors", env!("CARGO_MANIFEST_DIR"));
-    let golden = candle::safetensors::load(path, &Device::Cpu)?;
-    let dims: Vec<usize> = golden["input"].to_vec1::<i64>()?.iter().map(|&d| d as usize).collect();
-    let xs = clip(&dims, golden["scale"].to_vec1::<f32>()?[0])?;
-    let (logits, features) = (&golden["logits"], &golden["features"]);
-
-    let (vb, asked) = formula(&Device::Cpu);
-    let input = [dims[2], dims[3], dims[4]];
-    let sizes = Sizes { c_in: dims[1], classes: logits.dim(1)?, input, shrink: 1, dropout: None };
-    let network = zoo::find(name)?.build(&sizes, vb)?;
-
-    let mut asked: Vec<String> =
-        asked.lock().unwrap().iter().map(|(name, shape)| format!("{name} {shape:?}")).collect();
-    asked.sort();
-    let tensors = String::from_utf8(golden["tensors"].to_vec1()?).unwrap();
-    let reference: Vec<&str> = tensors.lines().collect();
-    assert_eq!(asked, reference, "{name}: tensors asked for, and those of the reference");
-
+    let golden = Golden::read(path.as_ref())?;
+    let [_, c_in, t, h, w] = golden.input[..] else { panic!("{name}: {:?}", golden.input) };
+    let classes = golden.logits.dim(1)?;
+    let sizes = Sizes { c_in, classes, input: [t, h, w], shrink: 1, dropout: None };
+    let compared = golden.network(|vb| zoo::find(name)?.build(&sizes, vb))?;
+    assert_eq!(compared.tensors, golden.tensors, "{name}: asked for, and those of the reference");
     for (precision, tolerance) in TOLERANCES {
-        let results = with_precision(precision, || {
-            Result::Ok([network.forward_t(&xs, false)?, network.features_t(&xs, false)?])
-        })?;
-        for (what, got, want) in
-            [("logits", &results[0], logits), ("features", &results[1], features)]
-        {
-            assert_eq!(got.dims(), want.dims(), "{name}: {what}");
-            let difference = difference(got, want)?;
+        let differences = with_precision(precision, || golden.differences(&compared))?;
+        for (what, difference) in ["logits", "features"].into_iter().zip(differences) {
             let what =
                 format!("{name}: {what} in {precision:?} differ by {difference:e} of the largest");
             println!("{what}");

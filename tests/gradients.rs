@@ -5,10 +5,11 @@
 
 use candle::{DType, Device, Result, Tensor};
 use candle_nn::VarMap;
+use marey::inspect::formula::clip;
 use marey::layers::{backward, seeded};
 use marey::zoo::{self, MODELS, Sizes};
 
-use crate::support::{clip, thin};
+use crate::support::thin;
 
 /// The gradients of the loss of a thin network, by the names of its variables.
 fn gradients(name: &str, dtype: DType) -> Result<Vec<(String, Tensor)>> {

@@ -6,11 +6,12 @@ use std::ops::ControlFlow;
 
 use candle::{DType, Device, Result, Tensor};
 use candle_nn::VarMap;
+use marey::inspect::formula::clip;
 use marey::layers::{Network, backward, seeded};
 use marey::train::{FitConfig, Outcome, SgdConfig, TrainState, digest, fit};
 use marey::zoo::{self, MODELS, Sizes};
 
-use crate::support::{clip, rerun, thin};
+use crate::support::{rerun, thin};
 
 /// The child's: the model to train, and the file its digest goes to.
 const MODEL: &str = "MAREY_TESTS_LEARN";

@@ -3,9 +3,10 @@
 use std::path::Path;
 
 use candle::{DType, Device, Result};
+use marey::inspect::formula::difference;
 use marey::zoo;
 
-use crate::support::{data, difference};
+use crate::support::data;
 
 /// The clips, and the class that Kinetics calls them.
 const CLIPS: [(&str, &str); 2] =

@@ -4,6 +4,7 @@ use candle::Result;
 use marey::inspect::Summary;
 use marey::zoo::{self, Sizes};
 
+mod claims;
 mod recurrent;
 mod two_stream;
 

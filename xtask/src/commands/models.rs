@@ -1,17 +1,29 @@
 //! `models`: the zoo.
 
+use std::path::PathBuf;
+
 use marey::zoo::{MODELS, Model};
 use serde::Serialize;
 
 use crate::{exit, out};
 
+mod page;
+
 /// List the networks there are
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Examples:\n  cargo xtask models\n  cargo xtask models --json")]
+#[command(
+    after_help = "Examples:\n  cargo xtask models\n  cargo xtask models --json\n  cargo xtask models --markdown --golden tests/golden > docs/zoo.md"
+)]
 pub struct Args {
     /// Print a JSON object
     #[arg(long)]
     json: bool,
+    /// Print docs/zoo.md
+    #[arg(long, conflicts_with = "json")]
+    markdown: bool,
+    /// A folder of golden files, to measure how far each network is from its reference
+    #[arg(long, requires = "markdown", value_name = "DIR")]
+    golden: Option<PathBuf>,
 }
 
 /// A row, with the costs of the paper's clip and classes.
@@ -56,6 +68,10 @@ pub fn run(args: &Args) -> anyhow::Result<u8> {
     let rows = MODELS.iter().map(row).collect::<anyhow::Result<Vec<_>>>()?;
     if args.json {
         out::json(&serde_json::json!({ "models": rows }))?;
+        return Ok(exit::OK);
+    }
+    if args.markdown {
+        out::text(&page::markdown(&rows, args.golden.as_deref())?)?;
         return Ok(exit::OK);
     }
     let cells = |row: &Row| {
