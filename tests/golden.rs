@@ -101,6 +101,11 @@ checks! {
     resnet3d_152_matches_its_paper: "resnet3d-152",
     ir_csn_26_matches_its_paper: "ir-csn-26",
     ip_csn_26_matches_its_paper: "ip-csn-26",
+    p3d_a_50_matches_its_paper: "p3d-a-50",
+    p3d_b_50_matches_its_paper: "p3d-b-50",
+    p3d_c_50_matches_its_paper: "p3d-c-50",
+    p3d_63_matches_its_paper: "p3d-63",
+    p3d_199_matches_its_paper: "p3d-199",
 }
 
 #[test]

@@ -18,7 +18,7 @@ const ANSWER: &str = "MAREY_TESTS_ANSWER";
 
 /// Deeper twins of others: the same blocks, more of them. Every weight of theirs has a gradient, but to know the clips by
 /// heart they would take minutes.
-const TWINS: [&str; 8] = [
+const TWINS: [&str; 9] = [
     "ir-csn-101",
     "ir-csn-152",
     "ip-csn-101",
@@ -27,6 +27,7 @@ const TWINS: [&str; 8] = [
     "resnet3d-152",
     "r2plus1d-34",
     "r2plus1d-152",
+    "p3d-199",
 ];
 
 /// Enough for each network to know four clips by heart. Those without shortcuts, or with many, are slow to begin.

@@ -112,6 +112,7 @@ pub(crate) fn thin(name: &str) -> (usize, [usize; 3]) {
         name if ["s3d", "csn", "resnet3d"].iter().any(|kind| name.contains(kind)) => {
             (8, [8, 64, 64])
         }
+        name if name.starts_with("p3d") => (8, [16, 32, 32]),
         _ => (8, [8, 24, 24]),
     }
 }

@@ -3,6 +3,7 @@ import torch
 import torch.nn.functional as F
 import torchvision
 from torch import nn
+from torch.nn.functional import relu
 from torchvision.models.video import resnet as tv
 from torchvision.models.video.s3d import SepInceptionBlock3D
 from .common import CLASSES
@@ -47,6 +48,59 @@ class Own(tv.Conv2Plus1D):
         super().__init__(c_in, c_out, 3 * 9 * c_in * c_out // (9 * c_in + 3 * c_out), stride, padding)
 
 
+class PseudoBlock(nn.Module):
+    """Qiu et al., ICCV 2017, figure 3. `kind` says how space and time meet, "" that there is space alone."""
+
+    def __init__(self, c_in, planes, stride, kind):
+        super().__init__()
+        conv = lambda c_in, c_out, *rest: nn.Conv3d(c_in, c_out, *rest, bias=False)
+        self.kind, stride = kind, (1, stride, stride)
+        self.conv1, self.bn1 = conv(c_in, planes, 1, stride), nn.BatchNorm3d(planes)
+        if kind:
+            self.conv2, self.bn2 = conv(planes, planes, (1, 3, 3), 1, (0, 1, 1)), nn.BatchNorm3d(planes)
+            self.conv3, self.bn3 = conv(planes, planes, (3, 1, 1), 1, (1, 0, 0)), nn.BatchNorm3d(planes)
+        else:
+            self.conv_normal, self.bn_normal = conv(planes, planes, (1, 3, 3), 1, (0, 1, 1)), nn.BatchNorm3d(planes)
+        self.conv4, self.bn4 = conv(planes, 4 * planes, 1), nn.BatchNorm3d(4 * planes)
+        self.downsample = nn.Sequential(conv(c_in, 4 * planes, 1, stride), nn.BatchNorm3d(4 * planes)) \
+            if c_in != 4 * planes else nn.Identity()
+
+    def forward(self, x):
+        space = lambda x: relu(self.bn2(self.conv2(x)))
+        time = lambda x: self.bn3(self.conv3(x))
+        y = relu(self.bn1(self.conv1(x)))
+        if self.kind == "a": y = relu(time(space(y)))
+        elif self.kind == "b": y = relu(space(y) + time(y))
+        elif self.kind == "c": y = relu(0.5 * space(y) + 0.5 * time(space(y)))
+        else: y = relu(self.bn_normal(self.conv_normal(y)))
+        return relu(self.downsample(x) + self.bn4(self.conv4(y)))
+
+
+class P3d(nn.Module):
+    """The authors' definition for Caffe, whose poolings reach beyond the end; time is halved four times by them alone."""
+
+    def __init__(self, depths, kinds):
+        super().__init__()
+        self.conv1_custom = nn.Conv3d(3, 64, (1, 7, 7), (1, 2, 2), (0, 3, 3), bias=False)
+        self.bn1 = nn.BatchNorm3d(64)
+        channels, count = 64, 0
+        for i, depth in enumerate(depths):
+            blocks = []
+            for j in range(depth):
+                kind = "" if i == 3 else kinds[count % len(kinds)]
+                blocks.append(PseudoBlock(channels, 64 << i, 2 if i > 0 and j == 0 else 1, kind))
+                channels, count = 256 << i, count + 1
+            self.add_module(f"layer{i + 1}", nn.Sequential(*blocks))
+        self.fc = nn.Linear(channels, CLASSES)
+
+    def forward(self, x):
+        x = F.max_pool3d(relu(self.bn1(self.conv1_custom(x))), (2, 3, 3), 2, ceil_mode=True)
+        for layer in (self.layer1, self.layer2, self.layer3):
+            x = F.max_pool3d(layer(x), (2, 1, 1), (2, 1, 1), ceil_mode=True)
+        x = self.layer4(x).mean((2, 3, 4))
+        return self.fc(x), x
+
+
 MODELS = {
     "mc3-18": (lambda: Torchvision(tv.mc3_18(num_classes=CLASSES)), *CLIP),
     "r2plus1d-18": (lambda: Torchvision(tv.r2plus1d_18(num_classes=CLASSES)), *CLIP),
@@ -68,4 +122,10 @@ MODELS = {
 } | {
     f"rmc{x}-18": (lambda x=x: residual(18, [tv.Conv3DNoTemporal] * (x - 2) + [tv.Conv3DSimple] * (6 - x), flat_stem()), *CLIP)
     for x in (2, 3, 4, 5)
+} | {
+    # 17 frames leave two for the last stage.
+    f"p3d-{name}": (lambda depths=depths, kinds=kinds: P3d(depths, kinds), (2, 3, 17, 62, 86), 1.0)
+    for name, depths, kinds in (
+        ("a-50", (3, 4, 6, 3), "a"), ("b-50", (3, 4, 6, 3), "b"), ("c-50", (3, 4, 6, 3), "c"),
+        ("63", (3, 4, 6, 3), "abc"), ("199", (3, 8, 36, 3), "abc"))
 }

@@ -4,6 +4,7 @@ use candle::Result;
 use candle_nn::VarBuilder;
 use marey_3d::{C3d, C3dConfig};
 use marey_backbone::{CnnMConfig, Inception3d, InceptionConfig, VideoResNet, VideoResNetConfig};
+use marey_factorized::{P3d, P3dConfig};
 use marey_layers::Network;
 use marey_two_stream::Spatial;
 
@@ -50,4 +51,13 @@ pub(super) fn resnet(paper: VideoResNetConfig, sizes: &Sizes, vb: VarBuilder) ->
         ..paper
     };
     Ok(Box::new(VideoResNet::new(&config, vb)?))
+}
+
+pub(super) fn p3d(paper: P3dConfig, sizes: &Sizes, vb: VarBuilder) -> Built {
+    let config = P3dConfig {
+        width: paper.width.div_ceil(sizes.shrink),
+        dropout: sizes.dropout.unwrap_or(paper.dropout),
+        ..paper
+    };
+    Ok(Box::new(P3d::new(&config, vb)?))
 }

@@ -4,16 +4,39 @@ use marey_backbone::Depth;
 use marey_clip::{Normalize, Recipe, Size, Window};
 use marey_factorized::heavy::LOWER;
 use marey_factorized::{
-    Group, Stem, bottom_heavy, fr2d_18, i2d, mc, r2d_18, r2plus1d, rmc, s3d, s3d_g, s3d_g_slim,
-    s3d_slim, top_heavy,
+    Group, Stem, bottom_heavy, fr2d_18, i2d, mc, p3d_199, p3d_a, p3d_b, p3d_c, r2d_18, r2plus1d,
+    rmc, s3d, s3d_g, s3d_g_slim, s3d_slim, top_heavy,
 };
+use marey_weights::Dialect;
 
-use super::build::{inception, resnet};
+use super::build::{inception, p3d, resnet};
 use super::three_d::VIDEO_RESNET;
 use super::{Modality, Model, Views};
 
 /// Oldest first.
 pub(super) const MODELS: &[Model] = &[
+    Model {
+        name: "p3d-a-50",
+        build: |sizes, vb| p3d(p3d_a(Depth::D50, sizes.c_in, sizes.classes), sizes, vb),
+        ..P3D
+    },
+    Model {
+        name: "p3d-b-50",
+        build: |sizes, vb| p3d(p3d_b(Depth::D50, sizes.c_in, sizes.classes), sizes, vb),
+        ..P3D
+    },
+    Model {
+        name: "p3d-c-50",
+        build: |sizes, vb| p3d(p3d_c(Depth::D50, sizes.c_in, sizes.classes), sizes, vb),
+        ..P3D
+    },
+    Model { name: "p3d-63", ..P3D },
+    Model {
+        name: "p3d-199",
+        classes: 487,
+        build: |sizes, vb| p3d(p3d_199(sizes.c_in, sizes.classes), sizes, vb),
+        ..P3D
+    },
     Model {
         name: "r2d-18",
         build: |sizes, vb| resnet(r2d_18(sizes.input[0], sizes.c_in, sizes.classes), sizes, vb),
@@ -122,6 +145,30 @@ pub(super) const MODELS: &[Model] = &[
         ..S3D_SLIM
     },
 ];
+
+/// What the pseudo-3D networks share: clips of the paper's training on UCF101, and its test of 20 clips. Bytes minus the mean,
+/// of red first; the frames of a clip are taken to be neighbours, which the paper does not say.
+const P3D: Model = Model {
+    name: "",
+    family: "marey-factorized",
+    paper: "Qiu et al., ICCV 2017, section 3",
+    year: 2017,
+    classes: 101,
+    modality: Modality::Rgb,
+    recipe: Recipe {
+        frames: 16,
+        stride: 1,
+        size: Size::Exactly(182, 242),
+        crop: 160,
+        normalize: Normalize { mean: [123. / 255., 117. / 255., 104. / 255.], std: [1. / 255.; 3] },
+    },
+    views: Views { clips: 20, window: Window { length: 16, stride: 1 } },
+    dialects: &[P3D_PYTORCH],
+    build: |sizes, vb| p3d(marey_factorized::p3d(Depth::D50, sizes.c_in, sizes.classes), sizes, vb),
+};
+
+/// The release for PyTorch, whose last stage has convolutions over images.
+const P3D_PYTORCH: Dialect = Dialect { name: "pseudo-3d-pytorch", squeeze: true, ..Dialect::SAME };
 
 /// What the separated Inceptions share: clips as torchvision tests its weights, but for the length: the paper's 64 frames, not
 /// 128.
