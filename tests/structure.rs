@@ -36,17 +36,20 @@ fn spatial_of_its_paper() -> Result<()> {
     assert_eq!(spatial.parameters, 90_627_813);
     // 96 147 109^2 + 256 2400 26^2 + 512 (2304 + 2 4608) 13^2 + the full layers' weights.
     assert_eq!(spatial.multiply_adds, 1_663_894_560);
-    let side = [
-        ("conv1", [96, 54, 54]),
-        ("conv2", [256, 13, 13]),
-        ("conv3", [512, 13, 13]),
-        ("conv4", [512, 13, 13]),
+    let want: [(&str, &[usize]); 11] = [
+        ("conv1", &[96, 1, 109, 109]),
+        ("pool1", &[96, 1, 54, 54]),
+        ("conv2", &[256, 1, 26, 26]),
+        ("pool2", &[256, 1, 13, 13]),
+        ("conv3", &[512, 1, 13, 13]),
+        ("conv4", &[512, 1, 13, 13]),
+        ("conv5", &[512, 1, 13, 13]),
+        ("pool5", &[512, 1, 6, 6]),
+        ("fc6", &[4096]),
+        ("fc7", &[2048]),
+        ("fc8", &[101]),
     ];
-    let shapes = shapes(&spatial);
-    for (i, (name, shape)) in side.iter().enumerate() {
-        assert_eq!(shapes[i], (*name, &shape[..]));
-    }
-    assert_eq!(shapes[4], ("conv5", &[512, 6, 6][..]));
+    assert_eq!(shapes(&spatial), want);
     Ok(())
 }
 
@@ -79,6 +82,30 @@ fn c3d_of_its_paper() -> Result<()> {
         ("fc8", &[487]),
     ];
     assert_eq!(shapes(&c3d), want);
+    Ok(())
+}
+
+#[test]
+fn relatives_of_c3d() -> Result<()> {
+    // The authors' model zoo prints 64.9 M and 38.5 G for the one with batch norms.
+    let norm = of("c3d-bn", |_| ())?;
+    assert_eq!((norm.weights, millions(&norm)), (64_943_168, 38_534));
+    // ICCV 2015, section 3.1: 17.5 M, and by the supplement 11.1, 17.5 and 34.8 M for the three sizes of input. What it says of
+    // the steps between depths counts a kernel over all channels once.
+    for (name, parameters, multiply_adds) in [
+        ("c3d-depth-1", 14_344_933, 6_429),
+        ("c3d-depth-3", 17_444_965, 19_261),
+        ("c3d-depth-5", 20_544_997, 32_093),
+        ("c3d-depth-7", 23_645_029, 44_926),
+        ("c3d-increasing", 21_573_733, 24_117),
+        ("c3d-decreasing", 18_189_157, 31_747),
+        ("c3d-net-64", 11_153_509, 4_832),
+        ("c3d-net-128", 17_444_965, 19_261),
+        ("c3d-net-256", 34_746_469, 77_023),
+    ] {
+        let summary = of(name, |_| ())?;
+        assert_eq!((summary.parameters, millions(&summary)), (parameters, multiply_adds), "{name}");
+    }
     Ok(())
 }
 

@@ -4,11 +4,16 @@ pub mod cnn_m;
 pub mod inception;
 pub mod inflate;
 pub mod inflated;
+pub mod plain;
+pub mod vgg;
 pub mod video_resnet;
+pub mod view;
 
-pub use cnn_m::{CnnM, CnnMConfig};
+pub use cnn_m::cnn_m;
 pub use inception::{GateFn, Inception3d, InceptionConfig, PARTS, UnitFn, UnitSpec};
 pub use inflate::inflate;
+pub use plain::{Plain, PlainConfig};
+pub use vgg::vgg_16;
 pub use video_resnet::{
     Block, ConvFn, ConvSpec, Depth, Stage, StemFn, StemSpec, VideoResNet, VideoResNetConfig,
     basic_stem,

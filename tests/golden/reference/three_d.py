@@ -30,16 +30,59 @@ class C3d(nn.Module):
         return self.fc8(relu(self.fc7(fc6))), fc6
 
 
+class C3dNorm(C3d):
+    """The authors' network of 2018 (VMZ, c3d_model.py): batch norms, whole windows only."""
+
+    def __init__(self, cells):
+        super().__init__(cells)
+        for name in ("1", "2", "3a", "3b", "4a", "4b", "5a", "5b"):
+            conv = getattr(self, f"conv{name}")
+            conv.register_parameter("bias", None)
+            self.add_module(f"bn{name}", nn.BatchNorm3d(conv.out_channels, eps=1e-3))
+
+    def forward(self, x):
+        unit = lambda x, name: relu(getattr(self, f"bn{name}")(getattr(self, f"conv{name}")(x)))
+        for names, window in ((("1",), (1, 2, 2)), (("2",), 2), (("3a", "3b"), 2), (("4a", "4b"), 2), (("5a", "5b"), 2)):
+            for name in names: x = unit(x, name)
+            x = F.max_pool3d(x, window)
+        fc6 = relu(self.fc6(x.flatten(1)))
+        return self.fc8(relu(self.fc7(fc6))), fc6
+
+
+class Exploratory(nn.Module):
+    """Tran et al., ICCV 2015, section 3.1: kernels of these depths."""
+
+    def __init__(self, depths, cells):
+        super().__init__()
+        widths = (3, 64, 128, 256, 256, 256)
+        for i, depth in enumerate(depths):
+            self.add_module(f"conv{i + 1}", nn.Conv3d(widths[i], widths[i + 1], (depth, 3, 3), padding=(depth // 2, 1, 1)))
+        self.fc6, self.fc7, self.fc8 = nn.Linear(256 * cells, 2048), nn.Linear(2048, 2048), nn.Linear(2048, CLASSES)
+
+    def forward(self, x):
+        for i in range(1, 6):
+            x = relu(getattr(self, f"conv{i}")(x))
+            x = F.max_pool3d(x, (1 if i == 1 else 2, 2, 2), ceil_mode=True)
+        fc6 = relu(self.fc6(x.flatten(1)))
+        return self.fc8(relu(self.fc7(fc6))), fc6
+
+
 def r3d_34():
     return tv.VideoResNet(tv.BasicBlock, [tv.Conv3DSimple] * 4, [3, 4, 6, 3], tv.BasicStem, num_classes=CLASSES)
 
 
 MODELS = {
     "c3d": (lambda: C3d(1 * 2 * 3), (2, 3, 8, 48, 80), 1.0),
+    "c3d-bn": (lambda: C3dNorm(1 * 1 * 2), (2, 3, 16, 48, 80), 1.0),
     "i3d": (I3d, (2, 3, 21, 70, 86), 1.0),
     "r3d-18": (lambda: Torchvision(tv.r3d_18(num_classes=CLASSES)), *CLIP),
     "r3d-34": (lambda: Torchvision(r3d_34()), *CLIP),
 } | {
     f"resnet3d-{depth}": (lambda depth=depth: residual(depth, tv.Conv3DSimple, pool=True), (2, 3, 7, 54, 70), 1.0)
     for depth in (26, 50, 101, 152)
+} | {
+    f"c3d-{name}": (lambda depths=depths: Exploratory(depths, 1 * 2 * 2), (2, 3, 11, 50, 60), 1.0)
+    for name, depths in (("depth-1", [1] * 5), ("depth-3", [3] * 5), ("depth-5", [5] * 5), ("depth-7", [7] * 5),
+                         ("increasing", [3, 3, 5, 5, 7]), ("decreasing", [7, 5, 5, 3, 3]),
+                         ("net-64", [3] * 5), ("net-128", [3] * 5), ("net-256", [3] * 5))
 }

