@@ -14,4 +14,4 @@ pub use p3d::{Join, P3d, P3dConfig, p3d, p3d_199, p3d_a, p3d_b, p3d_c};
 pub use r2d::{fr2d_18, r2d_18};
 pub use r2plus1d::{r2plus1d, r2plus1d_18};
 pub use s3d::{s3d, s3d_g};
-pub use s3d_slim::{Stem, s3d_g_slim, s3d_slim};
+pub use s3d_slim::{Start, Stem, s3d_g_slim, s3d_slim, s3d_slim_from};

@@ -3,14 +3,21 @@
 //! candle cannot seed its CPU generator, so weights are drawn here. A weight depends on the seed, its own name and its
 //! shape alone: not on the device, nor on what was built before it.
 
+use std::cell::Cell;
+
 use candle::{DType, Device, Result, Shape, Tensor, Var};
 use candle_nn::init::NormalOrUniform;
 use candle_nn::var_builder::SimpleBackend;
-use candle_nn::{Init, VarBuilder, VarMap};
+use candle_nn::{Init, VarBuilder, VarMap, init};
 use rand::Rng;
 use rand_distr::{Distribution, StandardNormal};
 
 use crate::rng;
+
+thread_local! {
+    /// Whether the kernel that is asked for is one of [`centred`].
+    static CENTRED: Cell<bool> = const { Cell::new(false) };
+}
 
 struct Seeded {
     vars: VarMap,
@@ -66,8 +73,41 @@ impl SimpleBackend for Seeded {
     }
 }
 
+/// The kernel `name` at `vb`, `[C, C, kT, kH, kW]`, at first one that leaves what it sees as it is: 1 in the middle from each
+/// channel to itself, 0 elsewhere.
+///
+/// A `VarBuilder`'s hints have no word for it, so [`seeded`] and [`drawn`] are told by the way. Builders of others that draw
+/// weights do as He et al. 2015.
+pub fn centred(c: usize, [t, h, w]: [usize; 3], name: &str, vb: &VarBuilder) -> Result<Tensor> {
+    struct Restore(bool);
+    impl Drop for Restore {
+        fn drop(&mut self) {
+            CENTRED.set(self.0);
+        }
+    }
+    let _restore = Restore(CENTRED.replace(true));
+    vb.get_with_hints((c, c, t, h, w), name, init::DEFAULT_KAIMING_NORMAL)
+}
+
+/// The values of a kernel of `shape` that is [`centred`].
+fn centre(shape: &Shape) -> Vec<f32> {
+    let mut values = vec![0.; shape.elem_count()];
+    if let [c_out, c_in, ref kernel @ ..] = *shape.dims() {
+        // With an even side the middle is where padding that puts the odd cell at the end has it.
+        let middle = kernel.iter().fold(0, |at, side| at * side + (side - 1) / 2);
+        let taps = kernel.iter().product::<usize>();
+        for c in 0..c_out.min(c_in) {
+            values[(c * c_in + c) * taps + middle] = 1.;
+        }
+    }
+    values
+}
+
 /// The values of the tensor `name` of `shape`, as `init` says, from `seed`.
 fn draw(shape: &Shape, name: &str, init: Init, seed: u64) -> Vec<f32> {
+    if CENTRED.get() {
+        return centre(shape);
+    }
     let mut rng = rng::stream(seed, name, 0);
     let count = shape.elem_count();
     let mut normal = |mean: f64, deviation: f64| -> Vec<f32> {
@@ -98,6 +138,8 @@ fn uniform(rng: &mut impl Rng, lo: f64, up: f64, count: usize) -> Vec<f32> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::{Conv3d, Conv3dConfig, Padding};
+    use candle::Module;
     use candle_nn::init::DEFAULT_KAIMING_NORMAL;
 
     fn weight(seed: u64, name: &str) -> Result<Vec<f32>> {
@@ -124,6 +166,22 @@ mod tests {
         let square = ws.iter().map(|w| w * w).sum::<f32>() / ws.len() as f32;
         // 2 / (16 * 27), from 13824 draws: 4 deviations of the estimate are 5 %.
         assert!((square * 216. - 1.).abs() < 0.05, "{square}");
+        Ok(())
+    }
+
+    #[test]
+    fn centred_kernels_leave_what_they_see_as_it_is() -> Result<()> {
+        let vb = seeded(&VarMap::new(), 1, DType::F32, &Device::Cpu);
+        let xs = Tensor::arange(0f32, 2. * 4. * 5. * 6., &Device::Cpu)?.reshape((1, 2, 4, 5, 6))?;
+        for (name, kernel) in [("time", [3, 1, 1]), ("cube", [3; 3]), ("even", [2, 1, 4])] {
+            let weight = centred(2, kernel, name, &vb)?;
+            let config = Conv3dConfig { padding: Padding::Same, ..Default::default() };
+            let ys = Conv3d::new(weight, None, config).forward(&xs)?;
+            assert_eq!(ys.flatten_all()?.to_vec1::<f32>()?, xs.flatten_all()?.to_vec1::<f32>()?);
+        }
+        // What is asked for next is drawn again.
+        let next = vb.get_with_hints((2, 2, 3, 1, 1), "next", DEFAULT_KAIMING_NORMAL)?;
+        assert!(next.flatten_all()?.to_vec1::<f32>()?.iter().all(|w| *w != 0.));
         Ok(())
     }
 

@@ -41,6 +41,11 @@ class S3dG(S3d):
                 branch.register_forward_hook(lambda _, __, x, block=block, i=i: through(getattr(block, f"gating_b{i}")["fc"], x))
 
 
+def three(c_in, c_out, kernel=1, stride=1):
+    """The first convolution of S3D in its authors' code, by default."""
+    return Unit(c_in, c_out, kernel, stride, time=3)
+
+
 class Own(tv.Conv2Plus1D):
     """R(2+1)D's convolution with middle channels of its own. Tran et al., CVPR 2018, section 3.5."""
 
@@ -108,6 +113,8 @@ MODELS = {
     "s3d-g": (S3dG, (2, 3, 21, 70, 86), 1.0),
     "s3d-slim": (lambda: I3d(lambda part: Unit if part == "1a" else Slim), (2, 3, 21, 70, 86), 1.0),
     "s3d-g-slim": (lambda: I3d(lambda part: Unit if part == "1a" else Slim, gates=True), (2, 3, 21, 70, 86), 1.0),
+    "s3d-slim-3": (lambda: I3d(lambda part: three if part == "1a" else Slim), (2, 3, 21, 70, 86), 1.0),
+    "s3d-g-slim-3": (lambda: I3d(lambda part: three if part == "1a" else Slim, gates=True), (2, 3, 21, 70, 86), 1.0),
     "i2d": (lambda: I3d(lambda part: flat), (2, 3, 21, 70, 86), 1.0),
     "i3d-bottom-heavy": (lambda: I3d(lambda part: Unit if part < "4" else flat), (2, 3, 21, 70, 86), 1.0),
     "i3d-top-heavy": (lambda: I3d(lambda part: flat if part < "4" else Unit), (2, 3, 21, 70, 86), 1.0),

@@ -144,6 +144,16 @@ pub(super) const MODELS: &[Model] = &[
         build: |sizes, vb| inception(s3d_g_slim(Stem::Seven, sizes.c_in, sizes.classes), sizes, vb),
         ..S3D_SLIM
     },
+    Model {
+        name: "s3d-slim-3",
+        build: |sizes, vb| inception(s3d_slim(Stem::Three, sizes.c_in, sizes.classes), sizes, vb),
+        ..S3D_SLIM
+    },
+    Model {
+        name: "s3d-g-slim-3",
+        build: |sizes, vb| inception(s3d_g_slim(Stem::Three, sizes.c_in, sizes.classes), sizes, vb),
+        ..S3D_SLIM
+    },
 ];
 
 /// What the pseudo-3D networks share: clips of the paper's training on UCF101, and its test of 20 clips. Bytes minus the mean,
