@@ -116,6 +116,17 @@ checks! {
     p3d_c_50_matches_its_paper: "p3d-c-50",
     p3d_63_matches_its_paper: "p3d-63",
     p3d_199_matches_its_paper: "p3d-199",
+    res3d_18_matches_its_paper: "res3d-18",
+    resnet3d_18_matches_its_paper: "resnet3d-18",
+    simple_18_g_matches_its_paper: "simple-18-g",
+    simple_18_d_matches_its_paper: "simple-18-d",
+    ip_csn_18_matches_its_paper: "ip-csn-18",
+    bottleneck_50_g_matches_its_paper: "bottleneck-50-g",
+    bottleneck_50_dg_matches_its_paper: "bottleneck-50-dg",
+    ir_csn_50_no_pool_matches_its_paper: "ir-csn-50-no-pool",
+    ip_csn_50_no_pool_matches_its_paper: "ip-csn-50-no-pool",
+    s3d_slim_3_matches_its_paper: "s3d-slim-3",
+    s3d_g_slim_3_matches_its_paper: "s3d-g-slim-3",
 }
 
 #[test]

@@ -32,7 +32,8 @@ const TWINS: [&str; 9] = [
 
 /// Enough for each network to know four clips by heart. Those without shortcuts, or with many, are slow to begin.
 fn steps(name: &str) -> u64 {
-    if name.contains("s3d") || name.contains("csn") || name.contains("resnet3d") { 120 } else { 60 }
+    let slow = ["s3d", "ir-", "ip-", "bottleneck-50-dg", "resnet3d", "p3d"];
+    if slow.iter().any(|kind| name.starts_with(kind)) { 120 } else { 60 }
 }
 
 /// Four clips `[4, C, T, H, W]` with a class each, and the network thin enough for them.

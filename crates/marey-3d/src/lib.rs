@@ -5,8 +5,10 @@ pub mod exploratory;
 pub mod i3d;
 pub mod keys;
 pub mod r3d;
+pub mod res3d;
 
 pub use c3d::{c3d, c3d_bn};
 pub use exploratory::exploratory;
 pub use i3d::i3d;
 pub use r3d::{r3d_18, r3d_34, resnet3d};
+pub use res3d::res3d_18;

@@ -39,9 +39,17 @@ pub(super) fn inception(paper: InceptionConfig, sizes: &Sizes, vb: VarBuilder) -
 }
 
 pub(super) fn resnet(paper: VideoResNetConfig, sizes: &Sizes, vb: VarBuilder) -> Built {
+    let width = paper.width.div_ceil(sizes.shrink);
+    // As many groups as the thin network's channels divide into, fewer as these are, but two where the paper has some.
+    let thin = |groups: usize| {
+        let most = groups.div_ceil(sizes.shrink).max(groups.min(2));
+        (1..=most).rev().find(|groups| width.is_multiple_of(*groups)).unwrap_or(1)
+    };
     let config = VideoResNetConfig {
         frames: sizes.input[0],
-        width: paper.width.div_ceil(sizes.shrink),
+        width,
+        groups: thin(paper.groups),
+        pointwise_groups: thin(paper.pointwise_groups),
         ..paper
     };
     Ok(Box::new(VideoResNet::new(&config, vb)?))
