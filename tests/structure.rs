@@ -7,6 +7,8 @@ use candle::Result;
 use marey::inspect::Summary;
 use marey::zoo::{self, Sizes};
 
+mod two_stream;
+
 fn of(name: &str, change: impl FnOnce(&mut Sizes)) -> Result<Summary> {
     let model = zoo::find(name)?;
     let mut sizes = model.sizes(model.classes);
@@ -26,32 +28,6 @@ fn millions(summary: &Summary) -> u64 {
 /// The shapes after stages, without the batch.
 fn shapes(summary: &Summary) -> Vec<(&str, &[usize])> {
     summary.stages.iter().map(|stage| (&*stage.name, &stage.shape[1..])).collect()
-}
-
-#[test]
-fn spatial_of_its_paper() -> Result<()> {
-    // By hand, from the table of the two-stream paper with the paddings of `backbone::cnn_m`:
-    // 96 (3 49 + 1) + 256 (96 25 + 1) + 512 (256 9 + 1) + 2 512 (512 9 + 1)
-    // + 4096 (512 36 + 1) + 2048 (4096 + 1) + 101 (2048 + 1).
-    let spatial = of_classes("spatial", 101)?;
-    assert_eq!(spatial.parameters, 90_627_813);
-    // 96 147 109^2 + 256 2400 26^2 + 512 (2304 + 2 4608) 13^2 + the full layers' weights.
-    assert_eq!(spatial.multiply_adds, 1_663_894_560);
-    let want: [(&str, &[usize]); 11] = [
-        ("conv1", &[96, 1, 109, 109]),
-        ("pool1", &[96, 1, 54, 54]),
-        ("conv2", &[256, 1, 26, 26]),
-        ("pool2", &[256, 1, 13, 13]),
-        ("conv3", &[512, 1, 13, 13]),
-        ("conv4", &[512, 1, 13, 13]),
-        ("conv5", &[512, 1, 13, 13]),
-        ("pool5", &[512, 1, 6, 6]),
-        ("fc6", &[4096]),
-        ("fc7", &[2048]),
-        ("fc8", &[101]),
-    ];
-    assert_eq!(shapes(&spatial), want);
-    Ok(())
 }
 
 #[test]

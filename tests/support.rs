@@ -108,6 +108,13 @@ fn hash_and_generator_of_the_reference_vectors() {
 pub(crate) fn thin(name: &str) -> (usize, [usize; 3]) {
     match name {
         "spatial" => (8, [1, 56, 56]),
+        name if name.starts_with("fused") && name.contains("vgg-16") => (8, [10, 32, 32]),
+        "fused-3d-vgg-m" => (8, [10, 56, 56]),
+        name if name.starts_with("fused") => (8, [2, 56, 56]),
+        "karpathy-late-fusion" => (8, [3, 48, 48]),
+        "karpathy-fovea" | "karpathy-context" | "karpathy-multiresolution" => (8, [1, 64, 64]),
+        name if name.starts_with("karpathy") => (8, [10, 48, 48]),
+        name if name.starts_with("temporal") || name == "two-stream" => (8, [4, 56, 56]),
         "c3d-bn" => (8, [16, 32, 32]),
         "i2d" | "i3d" | "i3d-bottom-heavy" | "i3d-top-heavy" => (8, [8, 32, 32]),
         name if name.ends_with("no-pool") => (8, [8, 32, 32]),

@@ -98,18 +98,16 @@ enum Layers {
     Mixed(Mixed),
 }
 
-/// Inception-v1 over clips, `[N, C, T, 224, 224]` to logits `[N, K]`.
-pub struct Inception3d {
+/// All of an Inception-v1 before its last pooling: `[N, C, T, 224, 224]` to `[N, 1024, T / 8, 7, 7]`.
+pub struct InceptionTrunk {
     stages: Vec<Stage>,
-    dropout: Dropout,
-    logits: Conv3d,
+    c_out: usize,
 }
 
-impl Inception3d {
-    /// Builds the network at `vb`.
+impl InceptionTrunk {
+    /// Builds it at `vb`.
     pub fn new(config: &InceptionConfig, vb: VarBuilder) -> Result<Self> {
-        let InceptionConfig { c_in, units, gate, pool, names, shrink, dropout: p, num_classes } =
-            *config;
+        let InceptionConfig { c_in, units, gate, pool, names, shrink, .. } = *config;
         let thin = |channels: usize| channels.div_ceil(shrink.max(1));
         let stage = |name, layers| {
             let before = pool_before(name)
@@ -133,14 +131,17 @@ impl Inception3d {
             channels = mixed.c_out;
             stages.push(stage(name, Layers::Mixed(mixed)));
         }
-        let dropout = dropout(p, &vb.pp("dropout"))?;
-        let logits = classifier_conv(channels, num_classes, vb.pp(names("logits")))?;
-        Ok(Self { stages, dropout, logits })
+        Ok(Self { stages, c_out: channels })
     }
 
-    /// The average over 2 frames and 7 x 7 cells, `[N, 1024, T', 1, 1]` for frames of 224 x 224; over all there is of
-    /// smaller ones.
-    fn pooled(&self, xs: &Tensor, train: bool) -> Result<Tensor> {
+    /// Channels of the maps.
+    pub fn c_out(&self) -> usize {
+        self.c_out
+    }
+}
+
+impl ModuleT for InceptionTrunk {
+    fn forward_t(&self, xs: &Tensor, train: bool) -> Result<Tensor> {
         let mut xs = xs.clone();
         for Stage { pool, name, layers } in &self.stages {
             if let Some((name, pool)) = pool {
@@ -157,6 +158,31 @@ impl Inception3d {
             };
             trace::stage(name, &xs);
         }
+        Ok(xs)
+    }
+}
+
+/// Inception-v1 over clips, `[N, C, T, 224, 224]` to logits `[N, K]`.
+pub struct Inception3d {
+    trunk: InceptionTrunk,
+    dropout: Dropout,
+    logits: Conv3d,
+}
+
+impl Inception3d {
+    /// Builds the network at `vb`.
+    pub fn new(config: &InceptionConfig, vb: VarBuilder) -> Result<Self> {
+        let trunk = InceptionTrunk::new(config, vb.clone())?;
+        let dropout = dropout(config.dropout, &vb.pp("dropout"))?;
+        let at = vb.pp((config.names)("logits"));
+        let logits = classifier_conv(trunk.c_out, config.num_classes, at)?;
+        Ok(Self { trunk, dropout, logits })
+    }
+
+    /// The average over 2 frames and 7 x 7 cells, `[N, 1024, T', 1, 1]` for frames of 224 x 224; over all there is of
+    /// smaller ones.
+    fn pooled(&self, xs: &Tensor, train: bool) -> Result<Tensor> {
+        let xs = self.trunk.forward_t(xs, train)?;
         let (_, _, t, h, w) = xs.dims5()?;
         let xs =
             AvgPool3d(Pool3dConfig::new([t.min(2), h.min(7), w.min(7)], [1; 3])).forward(&xs)?;

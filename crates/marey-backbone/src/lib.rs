@@ -4,13 +4,16 @@ pub mod cnn_m;
 pub mod inception;
 pub mod inflate;
 pub mod inflated;
+pub mod late;
 pub mod plain;
 pub mod vgg;
 pub mod video_resnet;
 pub mod view;
 
 pub use cnn_m::cnn_m;
-pub use inception::{GateFn, Inception3d, InceptionConfig, PARTS, UnitFn, UnitSpec};
+pub use inception::{
+    GateFn, Inception3d, InceptionConfig, InceptionTrunk, PARTS, UnitFn, UnitSpec,
+};
 pub use inflate::inflate;
 pub use plain::{Plain, PlainConfig};
 pub use vgg::vgg_16;

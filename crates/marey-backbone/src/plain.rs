@@ -140,13 +140,8 @@ impl PlainConfig {
         let mut channels = before;
         for conv in &self.convs[convs] {
             let window = conv.padding.window(conv.kernel, conv.stride, size);
-            let mut output = window.output(size);
-            for after in &conv.after {
-                let (After::Pool(pool), Some(size)) = (after, output) else { continue };
-                let window = pool.padding.window(pool.kernel, pool.stride, size);
-                output = if pool.ceil { window.output_ceil(size) } else { window.output(size) };
-            }
-            let Some(output) = output else {
+            let Some(output) = window.output(size).and_then(|size| pooled(&conv.after, size))
+            else {
                 bail!("{}: a clip of {:?} is too small for this network", conv.name, self.input)
             };
             (size, channels) = (output, conv.c_out);
@@ -159,6 +154,15 @@ impl PlainConfig {
     pub fn flat(&self) -> Result<usize> {
         Ok(self.maps(0..self.convs.len(), self.input)?.iter().product())
     }
+}
+
+/// What poolings leave of maps `[t, h, w]`.
+pub fn pooled(after: &[After], size: [usize; 3]) -> Option<[usize; 3]> {
+    after.iter().try_fold(size, |size, after| {
+        let After::Pool(pool) = after else { return Some(size) };
+        let window = pool.padding.window(pool.kernel, pool.stride, size);
+        if pool.ceil { window.output_ceil(size) } else { window.output(size) }
+    })
 }
 
 /// The convolutions of a plain ConvNet.
@@ -201,18 +205,24 @@ impl ModuleT for Convs {
         for Layer { name, unit, after } in &self.0 {
             xs = unit.forward_t(&xs, train)?;
             trace::stage(name, &xs);
-            for after in after {
-                match after {
-                    After::Norm(norm) => xs = norm.forward(&xs)?,
-                    After::Pool(pool) => {
-                        xs = MaxPool3d(*pool).forward(&xs)?;
-                        trace::stage(&pool_name(name), &xs);
-                    }
-                }
-            }
+            xs = follow(name, after, xs)?;
         }
         Ok(xs)
     }
+}
+
+/// `xs` through what follows the convolution `name`.
+pub fn follow(name: &str, after: &[After], mut xs: Tensor) -> Result<Tensor> {
+    for after in after {
+        match after {
+            After::Norm(norm) => xs = norm.forward(&xs)?,
+            After::Pool(pool) => {
+                xs = MaxPool3d(*pool).forward(&xs)?;
+                trace::stage(&pool_name(name), &xs);
+            }
+        }
+    }
+    Ok(xs)
 }
 
 /// What papers call the pooling after `conv1`, `conv3b` or `conv2_2`: `pool` and the number.

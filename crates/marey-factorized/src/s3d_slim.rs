@@ -14,7 +14,7 @@ use candle_nn::{Init, VarBuilder, init};
 use marey_backbone::inflated::{BATCH_NORM, inflated, unit, unit_2d, unit_3d};
 use marey_backbone::{InceptionConfig, PARTS, UnitFn, UnitSpec};
 use marey_layers::{
-    Conv3d, Conv3dConfig, Linear, Padding, Units, batch_norm, centred, conv3d_no_bias,
+    Conv3d, Conv3dConfig, Linear, Padding, Units, batch_norm, conv3d_no_bias, patterned,
 };
 
 /// Frames that the first kernel sees.
@@ -83,7 +83,7 @@ fn separable(spec: UnitSpec, vb: VarBuilder) -> Result<Units> {
     let space = conv3d_no_bias(c_in, c_out, [1, k, k], config([1, s, s]), vb.pp("conv3d"))?;
     let time = {
         let vb = vb.pp("temporal");
-        let weight = centred(c_out, [k, 1, 1], "weight", &vb)?;
+        let weight = patterned((c_out, c_out, k, 1, 1), "weight", centre, &vb)?;
         let bias = vb.get_with_hints(c_out, "bias", init::ZERO)?;
         Conv3d::new(weight, Some(bias), config([s, 1, 1]))
     };
@@ -92,6 +92,14 @@ fn separable(spec: UnitSpec, vb: VarBuilder) -> Result<Units> {
         .relu()
         .then(time)
         .relu())
+}
+
+/// A kernel that leaves what it sees as it is: 1 in the middle from each channel to itself, 0 elsewhere.
+fn centre(dims: &[usize]) -> Vec<f32> {
+    let (channels, taps) = (dims[1], dims[2]);
+    let mut values = vec![0.; dims[0] * channels * taps];
+    values.iter_mut().skip(taps / 2).step_by((channels + 1) * taps).for_each(|value| *value = 1.);
+    values
 }
 
 fn gate(c: usize, vb: VarBuilder) -> Result<Linear> {

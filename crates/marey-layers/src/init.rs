@@ -8,15 +8,34 @@ use std::cell::Cell;
 use candle::{DType, Device, Result, Shape, Tensor, Var};
 use candle_nn::init::NormalOrUniform;
 use candle_nn::var_builder::SimpleBackend;
-use candle_nn::{Init, VarBuilder, VarMap, init};
+use candle_nn::{Init, VarBuilder, VarMap};
 use rand::Rng;
 use rand_distr::{Distribution, StandardNormal};
 
 use crate::rng;
 
 thread_local! {
-    /// Whether the kernel that is asked for is one of [`centred`].
-    static CENTRED: Cell<bool> = const { Cell::new(false) };
+    /// The first values of the tensor that is asked for, where it has a pattern.
+    static PATTERN: Cell<Option<Pattern>> = const { Cell::new(None) };
+}
+
+/// The first values of a tensor of a shape.
+pub type Pattern = fn(&[usize]) -> Vec<f32>;
+
+/// The tensor `name` of `vb`, whose first values, where [`seeded`] or [`drawn`] give it some, are a pattern: an identity, say, that no
+/// [`Init`] can tell.
+///
+/// Errors as `vb` does, and where the pattern is not of that shape.
+pub fn patterned(
+    shape: impl Into<Shape>,
+    name: &str,
+    pattern: Pattern,
+    vb: &VarBuilder,
+) -> Result<Tensor> {
+    PATTERN.set(Some(pattern));
+    let tensor = vb.get_with_hints(shape.into(), name, Init::Const(0.));
+    PATTERN.set(None);
+    tensor
 }
 
 struct Seeded {
@@ -73,40 +92,10 @@ impl SimpleBackend for Seeded {
     }
 }
 
-/// The kernel `name` at `vb`, `[C, C, kT, kH, kW]`, at first one that leaves what it sees as it is: 1 in the middle from each
-/// channel to itself, 0 elsewhere.
-///
-/// A `VarBuilder`'s hints have no word for it, so [`seeded`] and [`drawn`] are told by the way. Builders of others that draw
-/// weights do as He et al. 2015.
-pub fn centred(c: usize, [t, h, w]: [usize; 3], name: &str, vb: &VarBuilder) -> Result<Tensor> {
-    struct Restore(bool);
-    impl Drop for Restore {
-        fn drop(&mut self) {
-            CENTRED.set(self.0);
-        }
-    }
-    let _restore = Restore(CENTRED.replace(true));
-    vb.get_with_hints((c, c, t, h, w), name, init::DEFAULT_KAIMING_NORMAL)
-}
-
-/// The values of a kernel of `shape` that is [`centred`].
-fn centre(shape: &Shape) -> Vec<f32> {
-    let mut values = vec![0.; shape.elem_count()];
-    if let [c_out, c_in, ref kernel @ ..] = *shape.dims() {
-        // With an even side the middle is where padding that puts the odd cell at the end has it.
-        let middle = kernel.iter().fold(0, |at, side| at * side + (side - 1) / 2);
-        let taps = kernel.iter().product::<usize>();
-        for c in 0..c_out.min(c_in) {
-            values[(c * c_in + c) * taps + middle] = 1.;
-        }
-    }
-    values
-}
-
 /// The values of the tensor `name` of `shape`, as `init` says, from `seed`.
 fn draw(shape: &Shape, name: &str, init: Init, seed: u64) -> Vec<f32> {
-    if CENTRED.get() {
-        return centre(shape);
+    if let Some(pattern) = PATTERN.take() {
+        return pattern(shape.dims());
     }
     let mut rng = rng::stream(seed, name, 0);
     let count = shape.elem_count();
@@ -138,8 +127,6 @@ fn uniform(rng: &mut impl Rng, lo: f64, up: f64, count: usize) -> Vec<f32> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Conv3d, Conv3dConfig, Padding};
-    use candle::Module;
     use candle_nn::init::DEFAULT_KAIMING_NORMAL;
 
     fn weight(seed: u64, name: &str) -> Result<Vec<f32>> {
@@ -161,27 +148,27 @@ mod tests {
     }
 
     #[test]
+    fn a_pattern_is_of_its_tensor_alone() -> Result<()> {
+        let vb = seeded(&VarMap::new(), 1, DType::F32, &Device::Cpu);
+        let rows = |dims: &[usize]| (0..dims.iter().product()).map(|i| i as f32).collect();
+        let tensor = patterned((2, 2), "a", rows, &vb)?;
+        assert_eq!(tensor.to_vec2::<f32>()?, [[0., 1.], [2., 3.]]);
+        // What is there keeps its values, and the pattern is not another's.
+        assert_eq!(
+            patterned((2, 2), "a", |_| vec![9.; 4], &vb)?.to_vec2::<f32>()?,
+            [[0., 1.], [2., 3.]]
+        );
+        assert_eq!(vb.get_with_hints(2, "b", Init::Const(5.))?.to_vec1::<f32>()?, [5., 5.]);
+        assert!(patterned(3, "c", |_| vec![0.; 2], &vb).is_err());
+        Ok(())
+    }
+
+    #[test]
     fn kaiming_normal_has_its_deviation() -> Result<()> {
         let ws = weight(1, "a")?;
         let square = ws.iter().map(|w| w * w).sum::<f32>() / ws.len() as f32;
         // 2 / (16 * 27), from 13824 draws: 4 deviations of the estimate are 5 %.
         assert!((square * 216. - 1.).abs() < 0.05, "{square}");
-        Ok(())
-    }
-
-    #[test]
-    fn centred_kernels_leave_what_they_see_as_it_is() -> Result<()> {
-        let vb = seeded(&VarMap::new(), 1, DType::F32, &Device::Cpu);
-        let xs = Tensor::arange(0f32, 2. * 4. * 5. * 6., &Device::Cpu)?.reshape((1, 2, 4, 5, 6))?;
-        for (name, kernel) in [("time", [3, 1, 1]), ("cube", [3; 3]), ("even", [2, 1, 4])] {
-            let weight = centred(2, kernel, name, &vb)?;
-            let config = Conv3dConfig { padding: Padding::Same, ..Default::default() };
-            let ys = Conv3d::new(weight, None, config).forward(&xs)?;
-            assert_eq!(ys.flatten_all()?.to_vec1::<f32>()?, xs.flatten_all()?.to_vec1::<f32>()?);
-        }
-        // What is asked for next is drawn again.
-        let next = vb.get_with_hints((2, 2, 3, 1, 1), "next", DEFAULT_KAIMING_NORMAL)?;
-        assert!(next.flatten_all()?.to_vec1::<f32>()?.iter().all(|w| *w != 0.));
         Ok(())
     }
 

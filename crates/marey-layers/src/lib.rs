@@ -26,7 +26,7 @@ mod tape;
 pub use batch_norm::{BatchNorm, BatchNormConfig, batch_norm};
 pub use conv3d::{Conv3d, Conv3dConfig, conv3d, conv3d_no_bias};
 pub use dropout::{Dropout, dropout};
-pub use init::{centred, drawn, seeded};
+pub use init::{drawn, patterned, seeded};
 pub use join::{add, concat};
 pub use linear::{Linear, classifier, classifier_conv, linear};
 pub use lrn::LocalResponseNorm;

@@ -7,7 +7,9 @@ use marey_backbone::{
 };
 use marey_factorized::{P3d, P3dConfig};
 use marey_layers::Network;
-use marey_two_stream::Spatial;
+use marey_two_stream::{
+    Fused, FusedConfig, Karpathy, KarpathyConfig, Spatial, Stacking, Temporal, TemporalConfig,
+};
 
 use super::Sizes;
 
@@ -17,6 +19,51 @@ pub(super) fn spatial(sizes: &Sizes, vb: VarBuilder) -> Built {
     let [_, h, w] = sizes.input;
     let paper = PlainConfig { c_in: sizes.c_in, ..marey_two_stream::spatial(sizes.classes) };
     Ok(Box::new(Spatial::new(&sized(paper, [1, h, w], sizes), vb)?))
+}
+
+pub(super) fn karpathy(paper: KarpathyConfig, sizes: &Sizes, vb: VarBuilder) -> Built {
+    let seen = paper.towers.first().map_or(sizes.input, |sees| sees.size(sizes.input));
+    let config = KarpathyConfig { layers: sized(paper.layers, seen, sizes), ..paper };
+    Ok(Box::new(Karpathy::new(&config, vb)?))
+}
+
+pub(super) fn temporal(paper: TemporalConfig, sizes: &Sizes, vb: VarBuilder) -> Built {
+    Ok(Box::new(Temporal::new(&sized_temporal(paper, sizes), vb)?))
+}
+
+fn sized_temporal(paper: TemporalConfig, sizes: &Sizes) -> TemporalConfig {
+    let [_, h, w] = sizes.input;
+    TemporalConfig { layers: sized(paper.layers, [1, h, w], sizes), ..paper }
+}
+
+pub(super) fn two_stream(sizes: &Sizes, vb: VarBuilder) -> Built {
+    let [t, h, w] = sizes.input;
+    // All but the two of flow are the frames'.
+    let frames = PlainConfig {
+        c_in: sizes.c_in.saturating_sub(2),
+        ..marey_two_stream::spatial(sizes.classes)
+    };
+    let spatial = sized(frames, [1, h, w], sizes);
+    let flow = marey_two_stream::temporal(Stacking::Flow, t, sizes.classes);
+    Ok(Box::new(marey_two_stream::two_stream(&spatial, &sized_temporal(flow, sizes), vb)?))
+}
+
+/// `paper` of the frames of a piece, the channels of a frame and the classes; of clips of so many pieces.
+pub(super) fn fused(
+    paper: impl FnOnce(usize, usize, usize) -> FusedConfig,
+    pieces: usize,
+    sizes: &Sizes,
+    vb: VarBuilder,
+) -> Built {
+    let [t, h, w] = sizes.input;
+    // All but the two of flow are the frames'.
+    let paper = paper(t / pieces, sizes.c_in.saturating_sub(2), sizes.classes);
+    let config = FusedConfig {
+        spatial: sized(paper.spatial, [1, h, w], sizes),
+        temporal: sized(paper.temporal, [1, h, w], sizes),
+        ..paper
+    };
+    Ok(Box::new(Fused::new(&config, vb)?))
 }
 
 pub(super) fn plain(paper: PlainConfig, sizes: &Sizes, vb: VarBuilder) -> Built {

@@ -25,6 +25,8 @@ pub struct FlowRange {
 }
 
 impl FlowRange {
+    /// Pixels as they are.
+    pub const PIXELS: Self = Self { bound: f32::MAX, top: f32::MAX };
     /// Up to 20 pixels in `[-1, 1]`, as I3D was trained.
     pub const SIGNED: Self = Self { bound: 20., top: 1. };
     /// Up to 20 pixels around 0 in the range of bytes, as flow kept in JPEG files minus 128.
