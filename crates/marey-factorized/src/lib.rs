@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+pub mod factor;
 pub mod heavy;
 pub mod mc;
 pub mod p3d;
@@ -8,6 +9,7 @@ pub mod r2plus1d;
 pub mod s3d;
 pub mod s3d_slim;
 
+pub use factor::{Pairs, Spectrum, factor, kronecker, spectra};
 pub use heavy::{bottom_heavy, i2d, top_heavy};
 pub use mc::{Group, mc, mc3_18, rmc};
 pub use p3d::{Join, P3d, P3dConfig, p3d, p3d_199, p3d_a, p3d_b, p3d_c};
