@@ -35,7 +35,8 @@ fn steady(name: &str) -> bool {
     let shallow = ["-18", "-18-g", "-18-vmz", "-26"].iter().any(|layers| name.ends_with(layers));
     // Where a depthwise kernel stands between two batch norms, the second takes back what the first one's scale does.
     shallow && name != "ip-csn-18"
-        || ["spatial", "c3d", "r3d-34", "temporal", "two-stream"].contains(&name)
+        || ["spatial", "c3d", "r3d-34", "temporal", "two-stream", "fstcn-temporal", "fstcn-mrzzm"]
+            .contains(&name)
         || name.starts_with("karpathy")
 }
 

@@ -33,7 +33,8 @@ const TWINS: [&str; 9] = [
 
 /// Enough for each network to know four clips by heart. Those without shortcuts, or with many, are slow to begin.
 fn steps(name: &str) -> u64 {
-    let slow = ["s3d", "ir-", "ip-", "bottleneck-50-dg", "resnet3d", "p3d", "fused-bilinear"];
+    let slow =
+        ["s3d", "ir-", "ip-", "bottleneck-50-dg", "resnet3d", "p3d", "fstcn", "fused-bilinear"];
     if slow.iter().any(|kind| name.starts_with(kind)) { 120 } else { 60 }
 }
 

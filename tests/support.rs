@@ -117,6 +117,8 @@ pub(crate) fn thin(name: &str) -> (usize, [usize; 3]) {
         name if name.starts_with("temporal") || name == "two-stream" => (8, [4, 56, 56]),
         "c3d-bn" => (8, [16, 32, 32]),
         "i2d" | "i3d" | "i3d-bottom-heavy" | "i3d-top-heavy" => (8, [8, 32, 32]),
+        "fstcn-auxiliary" => (8, [1, 56, 56]),
+        name if name.starts_with("fstcn") => (8, [2, 56, 56]),
         name if name.ends_with("no-pool") => (8, [8, 32, 32]),
         // Kernels in groups are slow to train.
         "simple-18-g" | "bottleneck-50-g" => (8, [8, 48, 48]),

@@ -73,3 +73,44 @@ fn s3d_that_sees_time_late() -> Result<()> {
     }
     Ok(())
 }
+
+#[test]
+fn fstcn_of_its_paper() -> Result<()> {
+    // Section 3 by the paddings of `factorized::fstcn`: the maps of the shared convolutions, and of a path, for 204 x 204.
+    let spatial = of("fstcn-spatial", |_| ())?;
+    let want: [(&str, &[usize]); 10] = [
+        ("scl1", &[96, 1, 102, 102]),
+        ("pool1", &[96, 1, 50, 50]),
+        ("scl2", &[256, 1, 25, 25]),
+        ("pool2", &[256, 1, 12, 12]),
+        ("scl3", &[512, 1, 12, 12]),
+        ("scl4", &[512, 1, 12, 12]),
+        ("spatial.conv", &[128, 1, 4, 4]),
+        ("spatial.fc1", &[4096]),
+        ("spatial.fc2", &[2048]),
+        ("fc", &[101]),
+    ];
+    assert_eq!(shapes(&spatial), want);
+    // The shared convolutions and one of 128 filters.
+    let full = |d_in: u64| d_in * 4096 + 4096 + 4096 * 2048 + 2048;
+    let classifier = |paths: u64| (paths * 2048 + 1) * 101;
+    assert_eq!(spatial.parameters - full(2048) - classifier(1), 4_758_784);
+    // The other path: its own convolution of 128, the matrix, 32 kernels of 3 x 3 and of 5 x 5 over 16 places, and what they give for
+    // 5 frames and 128 features.
+    let tcl = |side: u64| 32 * (16 * side * side + 1);
+    let upper = 128 * (512 * 9 + 1);
+    let temporal = upper + 128 * 128 + tcl(3) + tcl(5) + full(64 * 5 * 128);
+    let lower = 4_758_784 - upper;
+    assert_eq!(of("fstcn-temporal", |_| ())?.parameters, lower + temporal + classifier(1));
+    let both = lower + upper + full(2048) + temporal + classifier(2);
+    assert_eq!(of("fstcn", |_| ())?.parameters, both);
+    let half = both - 32 * 5 * 128 * 4096;
+    assert_eq!(of("fstcn-3x3", |_| ())?.parameters, half - tcl(5));
+    assert_eq!(of("fstcn-5x5", |_| ())?.parameters, half - tcl(3));
+    // The re-implementation has 8192 values before its temporal full layers.
+    let mrzzm = of("fstcn-mrzzm", |_| ())?;
+    let tcl = 32 * (128 * 3 + 1) + 32 * (128 * 5 + 1);
+    let top = (4096 + 1) * 2048 + (2048 + 1) * 101;
+    assert_eq!(mrzzm.parameters, 4_758_784 + upper + full(2048) + tcl + full(8192) + top);
+    Ok(())
+}

@@ -106,6 +106,77 @@ class P3d(nn.Module):
         return self.fc(x), x
 
 
+class FstCn(nn.Module):
+    """Sun et al., ICCV 2015, section 3, on the middle frame. AlexNet's normalisation (k 2, n 5, alpha 1e-4, beta 0.75), whose sum
+    torch divides by n. `side` are the cells that a path's pooling leaves."""
+
+    def __init__(self, side, frames, spatial=True, kernels=(3, 5), auxiliary=False):
+        super().__init__()
+        self.scl1, self.scl2 = nn.Conv2d(3, 96, 7, 2, 3), nn.Conv2d(96, 256, 5, 2, 2)
+        self.scl3, self.scl4 = nn.Conv2d(256, 512, 3, 1, 1), nn.Conv2d(512, 512, 3, 1, 1)
+        self.frames, self.kernels = frames, kernels
+        path = lambda d_in, **more: nn.ModuleDict({"conv": nn.Conv2d(512, 128, 3, 1, 1), "fc1": nn.Linear(d_in, 4096), "fc2": nn.Linear(4096, 2048)} | more)
+        if auxiliary: self.fc1, self.fc2 = nn.Linear(512 * side, 4096), nn.Linear(4096, 2048)
+        if spatial: self.spatial = path(128 * side)
+        if kernels:
+            self.temporal = path(32 * len(kernels) * frames * 128, permute=nn.Conv2d(128, 128, 1, bias=False))
+            for k in kernels: self.temporal[f"tcl{k}"] = nn.Conv2d(side, 32, k, padding=k // 2)
+        self.fc = nn.Linear(2048 * (auxiliary or spatial + bool(kernels)), CLASSES)
+
+    def shared(self, x):
+        norm = lambda x: F.local_response_norm(x, 5, alpha=5e-4, beta=0.75, k=2.0)
+        x = F.max_pool2d(norm(relu(self.scl1(x))), 3, 2)
+        x = F.max_pool2d(norm(relu(self.scl2(x))), 3, 2)
+        return relu(self.scl4(relu(self.scl3(x))))
+
+    def full(self, path, x):
+        return relu(path["fc2"](relu(path["fc1"](x.flatten(1)))))
+
+    def forward(self, x):
+        features = []
+        if hasattr(self, "fc1"):
+            x = F.max_pool2d(self.shared(x[:, :3, 0]), 3)
+            features.append(relu(self.fc2(relu(self.fc1(x.flatten(1))))))
+        if hasattr(self, "spatial"):
+            maps = relu(self.spatial["conv"](self.shared(x[:, :3, self.frames // 2])))
+            features.append(self.full(self.spatial, F.max_pool2d(maps, 3)))
+        if self.kernels:
+            matrix = self.temporal["permute"].weight[:, :, 0, 0]
+            maps = [F.max_pool2d(relu(self.temporal["conv"](self.shared(x[:, 3:, t]))), 3) for t in range(self.frames)]
+            # Each map's places in a row, then planes of time and features, one for each place; P mixes the features.
+            planes = torch.stack([m.flatten(2) for m in maps], 1).permute(0, 3, 1, 2) @ matrix.T
+            planes = torch.cat([relu(self.temporal[f"tcl{k}"](planes)) for k in self.kernels], 1)
+            features.append(self.full(self.temporal, planes))
+        features = torch.cat(features, 1)
+        return self.fc(features), features
+
+
+class Mrzzm(nn.Module):
+    """The network of MRzzm's action-recognition-models-pytorch, from its description."""
+
+    def __init__(self, side, frames):
+        super().__init__()
+        flat = lambda c_in, c_out, k, s: nn.Sequential(nn.Conv3d(c_in, c_out, (1, k, k), (1, s, s), (0, k // 2, k // 2)))
+        along = lambda k: nn.Sequential(nn.Conv3d(128, 32, (k, 1, 1), 1, (k // 2, 0, 0)))
+        full = lambda d_in: nn.Sequential(nn.Linear(d_in, 4096), nn.Dropout(), nn.Linear(4096, 2048))
+        self.SCL1, self.SCL2, self.SCL3, self.SCL4 = flat(3, 96, 7, 2), flat(96, 256, 5, 2), flat(256, 512, 3, 1), flat(512, 512, 3, 1)
+        tcl = nn.ModuleDict({"branch1": along(3), "branch2": along(5)})
+        self.Parallel_temporal, self.Parallel_spatial = nn.ModuleList([flat(512, 128, 3, 1)[0], nn.Identity(), tcl]), flat(512, 128, 3, 1)
+        self.tem_fc, self.spa_fc = full(64 * (frames // 2) * side), full(128 * side)
+        self.fc, self.out = nn.Linear(4096, 2048), nn.Linear(2048, CLASSES)
+
+    def forward(self, x):
+        pool = lambda x, side, stride: F.max_pool3d(x, (1, side, side), (1, stride, stride))
+        shared = lambda x: relu(self.SCL4(relu(self.SCL3(pool(relu(self.SCL2(pool(relu(self.SCL1(x)), 3, 2))), 3, 2)))))
+        middle = x.shape[2] // 2
+        space = pool(self.Parallel_spatial(shared(x[:, :3, middle:middle + 1])), 3, 3)
+        conv, _, tcl = self.Parallel_temporal
+        time = pool(conv(shared(x[:, 3:])), 3, 3)
+        time = torch.cat([F.max_pool3d(relu(branch(time)), (2, 1, 1)) for branch in tcl.values()], 1)
+        features = self.fc(torch.cat([self.spa_fc(space.flatten(1)), self.tem_fc(time.flatten(1))], 1))
+        return self.out(features), features
+
+
 MODELS = {
     "mc3-18": (lambda: Torchvision(tv.mc3_18(num_classes=CLASSES)), *CLIP),
     "r2plus1d-18": (lambda: Torchvision(tv.r2plus1d_18(num_classes=CLASSES)), *CLIP),
@@ -135,4 +206,15 @@ MODELS = {
     for name, depths, kinds in (
         ("a-50", (3, 4, 6, 3), "a"), ("b-50", (3, 4, 6, 3), "b"), ("c-50", (3, 4, 6, 3), "c"),
         ("63", (3, 4, 6, 3), "abc"), ("199", (3, 8, 36, 3), "abc"))
+}
+
+# 102 x 114 cells become 2 x 2 places. The scale makes the response normalisation count.
+MODELS |= {
+    f"fstcn{name}": (lambda more=more: FstCn(2 * 2, 3, **more), (2, 6, 3, 102, 114), 30.0)
+    for name, more in (
+        ("", {}), ("-spatial", {"kernels": ()}), ("-temporal", {"spatial": False}),
+        ("-3x3", {"kernels": (3,)}), ("-5x5", {"kernels": (5,)}))
+} | {
+    "fstcn-auxiliary": (lambda: FstCn(2 * 2, 1, False, (), True), (2, 3, 1, 102, 114), 30.0),
+    "fstcn-mrzzm": (lambda: Mrzzm(2 * 2, 5), (2, 6, 5, 102, 114), 1.0),
 }
