@@ -38,7 +38,16 @@ pub(crate) fn thin(name: &str) -> (usize, [usize; 3]) {
         "i3d-flow" | "i3d-two-stream" => (8, [8, 32, 32]),
         "c3d-bn" | "c3d-floor" => (8, [16, 32, 32]),
         "i2d" | "i3d" | "i3d-bottom-heavy" | "i3d-top-heavy" => (8, [8, 32, 32]),
-        name if ["s3d", "csn", "resnet3d"].iter().any(|kind| name.contains(kind)) => {
+        "fstcn-auxiliary" => (8, [1, 56, 56]),
+        name if name.starts_with("fstcn") => (8, [2, 56, 56]),
+        name if name.ends_with("no-pool") => (8, [8, 32, 32]),
+        // Kernels in groups are slow to train.
+        "simple-18-g" | "bottleneck-50-g" => (8, [8, 48, 48]),
+        name if name.starts_with("p3d") => (8, [8, 48, 48]),
+        name if ["s3d", "ir-", "ip-", "simple", "bottleneck", "resnet3d"]
+            .iter()
+            .any(|kind| name.starts_with(kind)) =>
+        {
             (8, [8, 64, 64])
         }
         _ => (8, [8, 24, 24]),

@@ -24,6 +24,8 @@ pub struct ConvSpec {
     pub c_mid: usize,
     /// Stride in the order `[t, h, w]`.
     pub stride: [usize; 3],
+    /// Groups of channels, for kernels that see some of them each.
+    pub groups: usize,
     /// For the batch norms inside the unit.
     pub bn: BatchNormConfig,
 }
@@ -123,6 +125,8 @@ pub struct Stage {
     pub stride: [usize; 3],
     /// The convolution.
     pub conv: ConvFn,
+    /// Whether the first block's shortcut is a 1 x 1 x 1 convolution even where its output has the size of its input.
+    pub project: bool,
 }
 
 /// A residual network over clips.
@@ -142,6 +146,11 @@ pub struct VideoResNetConfig {
     pub width: usize,
     /// The stages.
     pub stages: [Stage; 4],
+    /// Groups of channels that the 3 x 3 x 3 kernels part: 1 but in studies of that. Convolutions whose paper says how many
+    /// they have do not mind it.
+    pub groups: usize,
+    /// Groups of the 1 x 1 x 1 kernels of bottlenecks, not of shortcuts.
+    pub pointwise_groups: usize,
     /// Settings of every batch norm.
     pub bn: BatchNormConfig,
     /// Number of classes.
@@ -153,7 +162,7 @@ impl VideoResNetConfig {
     /// halved by the first block of each stage but the first.
     pub fn new(depth: Depth, c_in: usize, num_classes: usize, conv: ConvFn) -> Self {
         let blocks = depth.blocks();
-        let stage = |i: usize, s| Stage { depth: blocks[i], stride: [s; 3], conv };
+        let stage = |i: usize, s| Stage { depth: blocks[i], stride: [s; 3], conv, project: false };
         Self {
             c_in,
             frames: 16,
@@ -162,9 +171,16 @@ impl VideoResNetConfig {
             block: depth.block(),
             width: 64,
             stages: [stage(0, 1), stage(1, 2), stage(2, 2), stage(3, 2)],
+            groups: 1,
+            pointwise_groups: 1,
             bn: BatchNormConfig::default(),
             num_classes,
         }
+    }
+
+    /// As without the max pooling after its stem: maps are twice as large in space.
+    pub fn without_pool(self) -> Self {
+        Self { pool: None, ..self }
     }
 
     /// The max pooling that the authors have after the stem in later networks: 1 x 3 x 3, stride 1 x 2 x 2.
@@ -184,7 +200,7 @@ pub struct VideoResNet {
 impl VideoResNet {
     /// Builds the network at `vb`.
     pub fn new(config: &VideoResNetConfig, vb: VarBuilder) -> Result<Self> {
-        let VideoResNetConfig { c_in, frames, stem, pool, block, width, stages, bn, num_classes } =
+        let VideoResNetConfig { c_in, frames, stem, pool, width, stages, bn, num_classes, .. } =
             *config;
         let stem = stem(StemSpec { c_in, c_out: width, frames, bn }, vb.pp("stem"))?;
         let mut c_in = width;
@@ -195,8 +211,10 @@ impl VideoResNet {
             let mut layer = Vec::with_capacity(stage.depth);
             for j in 0..stage.depth {
                 let stride = if j == 0 { stage.stride } else { [1; 3] };
-                layer.push(Residual::new(block, stage.conv, c_in, planes, stride, bn, vb.pp(j))?);
-                c_in = planes * block.expansion();
+                let (conv, project) = (stage.conv, stage.project && j == 0);
+                let spec = Spec { config, conv, c_in, planes, stride, project };
+                layer.push(Residual::new(spec, vb.pp(j))?);
+                c_in = spec.c_out();
             }
             layers.push(layer);
         }
@@ -256,17 +274,35 @@ fn stem_over(t: usize, pad: usize, spec: StemSpec, vb: VarBuilder) -> Result<Uni
     Ok(Units::from(conv).norm(batch_norm(c_out, bn, vb.pp(1))?).relu())
 }
 
-/// The full 3 x 3 x 3 convolution.
+/// The 3 x 3 x 3 convolution.
 pub fn conv_3d(spec: ConvSpec, vb: VarBuilder) -> Result<Units> {
-    let config = Conv3dConfig { stride: spec.stride, padding: [1; 3].into(), ..Default::default() };
+    let ConvSpec { stride, groups, .. } = spec;
+    let config = Conv3dConfig { stride, padding: [1; 3].into(), groups };
     Ok(conv3d_no_bias(spec.c_in, spec.c_out, [3; 3], config, vb)?.into())
 }
 
 /// One over frames, each by itself: 1 x 3 x 3.
 pub fn conv_2d(spec: ConvSpec, vb: VarBuilder) -> Result<Units> {
-    let config =
-        Conv3dConfig { stride: spec.stride, padding: [0, 1, 1].into(), ..Default::default() };
+    let ConvSpec { stride, groups, .. } = spec;
+    let config = Conv3dConfig { stride, padding: [0, 1, 1].into(), groups };
     Ok(conv3d_no_bias(spec.c_in, spec.c_out, [1, 3, 3], config, vb)?.into())
+}
+
+/// What a block is made of.
+#[derive(Clone, Copy)]
+struct Spec<'a> {
+    config: &'a VideoResNetConfig,
+    conv: ConvFn,
+    c_in: usize,
+    planes: usize,
+    stride: [usize; 3],
+    project: bool,
+}
+
+impl Spec<'_> {
+    fn c_out(&self) -> usize {
+        self.planes * self.config.block.expansion()
+    }
 }
 
 /// `relu(shortcut(x) + body(x))`.
@@ -277,32 +313,29 @@ struct Residual {
 }
 
 impl Residual {
-    fn new(
-        block: Block,
-        conv: ConvFn,
-        c_in: usize,
-        planes: usize,
-        stride: [usize; 3],
-        bn: BatchNormConfig,
-        vb: VarBuilder,
-    ) -> Result<Self> {
-        let c_out = planes * block.expansion();
-        let c_mid = middle(c_in, planes);
+    fn new(spec: Spec, vb: VarBuilder) -> Result<Self> {
+        let Spec { config, conv, c_in, planes, stride, project } = spec;
+        let VideoResNetConfig { block, bn, groups, pointwise_groups, .. } = *config;
+        let (c_out, c_mid) = (spec.c_out(), middle(c_in, planes));
         let unit = |c_in, stride, vb: VarBuilder| -> Result<Units> {
-            let spec = ConvSpec { c_in, c_out: planes, c_mid, stride, bn };
+            let spec = ConvSpec { c_in, c_out: planes, c_mid, stride, groups, bn };
             Ok(conv(spec, vb.pp(0))?.norm(batch_norm(planes, bn, vb.pp(1))?).relu())
         };
         let body = match block {
             Block::Basic => {
                 unit(c_in, stride, vb.pp("conv1"))?.chain(unit(planes, [1; 3], vb.pp("conv2"))?)
             }
-            Block::Bottleneck { .. } => pointwise(c_in, planes, [1; 3], bn, vb.pp("conv1"))?
-                .relu()
-                .chain(unit(planes, stride, vb.pp("conv2"))?)
-                .chain(pointwise(planes, c_out, [1; 3], bn, vb.pp("conv3"))?.relu()),
+            Block::Bottleneck { .. } => {
+                let in_groups = Conv3dConfig { groups: pointwise_groups, ..Default::default() };
+                pointwise(c_in, planes, in_groups, bn, vb.pp("conv1"))?
+                    .relu()
+                    .chain(unit(planes, stride, vb.pp("conv2"))?)
+                    .chain(pointwise(planes, c_out, in_groups, bn, vb.pp("conv3"))?.relu())
+            }
         };
-        let shortcut = if stride != [1; 3] || c_in != c_out {
-            Some(pointwise(c_in, c_out, stride, bn, vb.pp("downsample"))?)
+        let shortcut = if project || stride != [1; 3] || c_in != c_out {
+            let strided = Conv3dConfig { stride, ..Default::default() };
+            Some(pointwise(c_in, c_out, strided, bn, vb.pp("downsample"))?)
         } else {
             None
         };
@@ -323,11 +356,10 @@ impl ModuleT for Residual {
 fn pointwise(
     c_in: usize,
     c_out: usize,
-    stride: [usize; 3],
+    config: Conv3dConfig,
     bn: BatchNormConfig,
     vb: VarBuilder,
 ) -> Result<Units> {
-    let config = Conv3dConfig { stride, ..Default::default() };
     let conv = conv3d_no_bias(c_in, c_out, [1; 3], config, vb.pp(0))?;
     Ok(Units::from(conv).norm(batch_norm(c_out, bn, vb.pp(1))?))
 }

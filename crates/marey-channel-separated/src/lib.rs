@@ -2,5 +2,5 @@
 
 pub mod csn;
 
-pub use csn::{ip_csn, ir_csn};
+pub use csn::{bottleneck_dg, grouped, ip_csn, ir_csn};
 pub use marey_backbone::Depth;

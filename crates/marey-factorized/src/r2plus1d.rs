@@ -29,7 +29,7 @@ pub fn r2plus1d(depth: Depth, c_in: usize, num_classes: usize) -> VideoResNetCon
 
 /// 1 x 3 x 3 to the middle channels, batch norm, ReLU, 3 x 1 x 1.
 fn conv(spec: ConvSpec, vb: VarBuilder) -> Result<Units> {
-    let ConvSpec { c_in, c_out, c_mid, stride: [st, sh, sw], bn } = spec;
+    let ConvSpec { c_in, c_out, c_mid, stride: [st, sh, sw], bn, .. } = spec;
     let space =
         Conv3dConfig { stride: [1, sh, sw], padding: [0, 1, 1].into(), ..Default::default() };
     let time = Conv3dConfig { stride: [st, 1, 1], padding: [1, 0, 0].into(), ..Default::default() };

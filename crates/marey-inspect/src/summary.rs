@@ -16,6 +16,9 @@ pub struct Summary {
     pub weights: u64,
     /// Multiply-adds of one pass over the clips.
     pub multiply_adds: u64,
+    /// Channel interactions: pairs of channels that a kernel sees together, of each channel out (Tran et al., ICCV 2019,
+    /// section 3.1).
+    pub interactions: u64,
     /// The shape after each stage, and what it costs.
     pub stages: Vec<Stage>,
     /// Every tensor of the checkpoint, running statistics too.
@@ -40,6 +43,7 @@ pub fn summary(
         parameters: count(Parameter::is_trainable),
         weights: count(Parameter::is_weight),
         multiply_adds: stages.iter().map(|stage| stage.multiply_adds).sum(),
+        interactions: stages.iter().map(|stage| stage.interactions).sum(),
         stages,
         tensors,
     })

@@ -103,7 +103,7 @@ impl Module for Linear {
         if trace::recording() {
             let (n, _) = xs.dims2()?;
             let (d_out, d_in) = self.weight.dims2()?;
-            trace::count((n * d_out * d_in) as u64);
+            trace::linear(n, d_in, d_out);
             return trace::zeros((n, d_out), xs.device());
         }
         if ops::takes(xs) { self.recorded(xs) } else { self.product(xs) }

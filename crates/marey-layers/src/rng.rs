@@ -48,8 +48,8 @@ pub fn train_step<T>(seed: u64, step: u64, f: impl FnOnce() -> T) -> T {
     f()
 }
 
-/// The stream of the layer called `name` in the training step that runs on this thread.
-pub(crate) fn layer_stream(name: &str) -> Result<ChaCha8Rng> {
+/// The stream of the layer called `name` in the training step that runs on this thread; an error outside of [`train_step`].
+pub fn layer_stream(name: &str) -> Result<ChaCha8Rng> {
     match STEP.get() {
         Some((seed, step)) => Ok(stream(seed, name, step)),
         None => bail!(

@@ -17,12 +17,22 @@ pub struct Stage {
     pub shape: Vec<usize>,
     /// Multiply-adds of its convolutions and linear layers. Padding counts as if it were data.
     pub multiply_adds: u64,
+    /// Their channel interactions: pairs of channels that a kernel sees together, of each channel out (Tran et al., ICCV
+    /// 2019, section 3.1).
+    pub interactions: u64,
+}
+
+impl Stage {
+    fn new(name: &str, xs: &Tensor, [multiply_adds, interactions]: [u64; 2]) -> Self {
+        Self { name: name.into(), shape: xs.dims().into(), multiply_adds, interactions }
+    }
 }
 
 #[derive(Default)]
 struct Recorder {
     stages: Vec<Stage>,
-    pending: u64,
+    /// Multiply-adds and interactions since the last stage.
+    pending: [u64; 2],
     convolutions: Vec<ConvShape>,
 }
 
@@ -35,9 +45,8 @@ thread_local! {
 /// Multiply-adds after the last named stage are listed as a stage `output`.
 pub fn record(forward: impl FnOnce() -> Result<Tensor>) -> Result<Vec<Stage>> {
     let (ys, Recorder { mut stages, pending, .. }) = recorded(forward)?;
-    if pending > 0 {
-        let shape = ys.dims().into();
-        stages.push(Stage { name: "output".into(), shape, multiply_adds: pending });
+    if pending != [0; 2] {
+        stages.push(Stage::new("output", &ys, pending));
     }
     Ok(stages)
 }
@@ -63,12 +72,8 @@ pub fn zeros(shape: impl Into<Shape>, device: &Device) -> Result<Tensor> {
 pub fn stage(name: &str, xs: &Tensor) {
     RECORDER.with_borrow_mut(|recorder| {
         if let Some(recorder) = recorder {
-            let multiply_adds = std::mem::take(&mut recorder.pending);
-            recorder.stages.push(Stage {
-                name: name.into(),
-                shape: xs.dims().into(),
-                multiply_adds,
-            });
+            let pending = std::mem::take(&mut recorder.pending);
+            recorder.stages.push(Stage::new(name, xs, pending));
         }
     });
 }
@@ -80,7 +85,8 @@ pub(crate) fn recording() -> bool {
 
 /// Says that a convolution runs.
 pub(crate) fn convolution(shape: ConvShape) {
-    count(shape.multiply_adds().unwrap_or_default());
+    let seen = (shape.c_in / shape.groups) as u64;
+    count(shape.multiply_adds().unwrap_or_default(), interactions(seen, shape.c_out as u64));
     RECORDER.with_borrow_mut(|recorder| {
         if let Some(recorder) = recorder {
             recorder.convolutions.push(shape);
@@ -88,11 +94,22 @@ pub(crate) fn convolution(shape: ConvShape) {
     });
 }
 
-/// Adds to the multiply-adds of the stage that runs.
-pub(crate) fn count(multiply_adds: u64) {
+/// Says that a linear layer runs on `n` rows.
+pub(crate) fn linear(n: usize, d_in: usize, d_out: usize) {
+    count((n * d_in * d_out) as u64, interactions(d_in as u64, d_out as u64));
+}
+
+/// `c_out * binom(seen, 2)`.
+fn interactions(seen: u64, c_out: u64) -> u64 {
+    c_out * (seen * seen.saturating_sub(1) / 2)
+}
+
+/// Adds to the multiply-adds and interactions of the stage that runs.
+fn count(multiply_adds: u64, interactions: u64) {
     RECORDER.with_borrow_mut(|recorder| {
         if let Some(recorder) = recorder {
-            recorder.pending += multiply_adds;
+            recorder.pending[0] += multiply_adds;
+            recorder.pending[1] += interactions;
         }
     });
 }

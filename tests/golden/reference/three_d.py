@@ -116,6 +116,13 @@ def r3d_34():
     return tv.VideoResNet(tv.BasicBlock, [tv.Conv3DSimple] * 4, [3, 4, 6, 3], tv.BasicStem, num_classes=CLASSES)
 
 
+def res3d_18():
+    """Tran et al., 2017: a projection in res2a too."""
+    net = tv.r3d_18(num_classes=CLASSES)
+    net.layer1[0].downsample = nn.Sequential(nn.Conv3d(64, 64, 1, bias=False), nn.BatchNorm3d(64))
+    return Torchvision(net)
+
+
 MODELS = {
     "c3d": (lambda: C3d(1 * 2 * 3), (2, 3, 8, 48, 80), 1.0),
     "c3d-floor": (lambda: C3d(1 * 1 * 2, ceil=False), (2, 3, 16, 48, 80), 1.0),
@@ -131,7 +138,9 @@ MODELS = {
     "r3d-34": (lambda: Torchvision(r3d_34()), *CLIP),
 } | {
     f"resnet3d-{depth}": (lambda depth=depth: residual(depth, tv.Conv3DSimple, pool=True), (2, 3, 7, 54, 70), 1.0)
-    for depth in (26, 50, 101, 152)
+    for depth in (18, 26, 50, 101, 152)
+} | {
+    "res3d-18": (res3d_18, *CLIP),
 } | {
     f"c3d-{name}": (lambda depths=depths: Exploratory(depths, 1 * 2 * 2), (2, 3, 11, 50, 60), 1.0)
     for name, depths in (("depth-1", [1] * 5), ("depth-3", [3] * 5), ("depth-5", [5] * 5), ("depth-7", [7] * 5),

@@ -34,6 +34,8 @@ struct Report {
     weights: u64,
     /// Of convolutions and linear layers.
     multiply_adds: u64,
+    /// Pairs of channels that a kernel sees together.
+    interactions: u64,
     stages: Vec<Stage>,
 }
 
@@ -57,6 +59,7 @@ pub fn run(args: &Args) -> anyhow::Result<u8> {
         parameters: summary.parameters,
         weights: summary.weights,
         multiply_adds: summary.multiply_adds,
+        interactions: summary.interactions,
         stages: stages
             .map(|s| Stage { name: s.name, shape: s.shape, multiply_adds: s.multiply_adds })
             .collect(),
@@ -77,7 +80,7 @@ fn text(report: &Report) -> String {
     };
     let rows: Vec<_> = report.stages.iter().map(cells).collect();
     format!(
-        "{}: {}, {} classes, clip {n}x{c}x{t}x{h}x{w}\n\n{}\n\nparameters     {}\nweights        {}\nmultiply-adds  {} ({:.3} G)",
+        "{}: {}, {} classes, clip {n}x{c}x{t}x{h}x{w}\n\n{}\n\nparameters     {}\nweights        {}\nmultiply-adds  {} ({:.3} G)\ninteractions   {}",
         report.model,
         report.paper,
         report.classes,
@@ -86,5 +89,6 @@ fn text(report: &Report) -> String {
         out::thousands(report.weights),
         out::thousands(report.multiply_adds),
         report.multiply_adds as f64 / 1e9,
+        out::thousands(report.interactions),
     )
 }

@@ -5,6 +5,7 @@ use candle_nn::VarBuilder;
 use marey_backbone::{
     Inception3d, InceptionConfig, Plain, PlainConfig, VideoResNet, VideoResNetConfig,
 };
+use marey_factorized::{FstCn, FstCnConfig, Mrzzm, MrzzmConfig, P3d, P3dConfig};
 use marey_layers::Network;
 use marey_two_stream::{
     Fused, FusedConfig, Karpathy, KarpathyConfig, Spatial, Stacking, Temporal, TemporalConfig,
@@ -89,10 +90,51 @@ pub(super) fn thin(paper: InceptionConfig, sizes: &Sizes) -> InceptionConfig {
 }
 
 pub(super) fn resnet(paper: VideoResNetConfig, sizes: &Sizes, vb: VarBuilder) -> Built {
+    let width = paper.width.div_ceil(sizes.shrink);
+    // As many groups as the thin network's channels divide into, fewer as these are, but two where the paper has some.
+    let thin = |groups: usize| {
+        let most = groups.div_ceil(sizes.shrink).max(groups.min(2));
+        (1..=most).rev().find(|groups| width.is_multiple_of(*groups)).unwrap_or(1)
+    };
     let config = VideoResNetConfig {
         frames: sizes.input[0],
-        width: paper.width.div_ceil(sizes.shrink),
+        width,
+        groups: thin(paper.groups),
+        pointwise_groups: thin(paper.pointwise_groups),
         ..paper
     };
     Ok(Box::new(VideoResNet::new(&config, vb)?))
+}
+
+pub(super) fn p3d(paper: P3dConfig, sizes: &Sizes, vb: VarBuilder) -> Built {
+    let config = P3dConfig {
+        width: paper.width.div_ceil(sizes.shrink),
+        dropout: sizes.dropout.unwrap_or(paper.dropout),
+        ..paper
+    };
+    Ok(Box::new(P3d::new(&config, vb)?))
+}
+
+pub(super) fn fstcn(paper: FstCnConfig, sizes: &Sizes, vb: VarBuilder) -> Built {
+    Ok(Box::new(FstCn::new(&thin_fstcn(paper, sizes), vb)?))
+}
+
+pub(super) fn mrzzm(paper: MrzzmConfig, sizes: &Sizes, vb: VarBuilder) -> Built {
+    let config = MrzzmConfig { sizes: thin_fstcn(paper.sizes, sizes) };
+    Ok(Box::new(Mrzzm::new(&config, vb)?))
+}
+
+/// Half of the channels are of the clip, half of the difference.
+fn thin_fstcn(paper: FstCnConfig, sizes: &Sizes) -> FstCnConfig {
+    let thin = |width: usize| width.div_ceil(sizes.shrink);
+    FstCnConfig {
+        c_in: sizes.c_in / 2,
+        lower: paper.lower.map(thin),
+        upper: thin(paper.upper),
+        filters: thin(paper.filters),
+        units: paper.units.map(thin),
+        input: sizes.input,
+        dropout: sizes.dropout.unwrap_or(paper.dropout),
+        ..paper
+    }
 }

@@ -4,16 +4,77 @@ use marey_backbone::Depth;
 use marey_clip::{Normalize, Recipe, Size, Window};
 use marey_factorized::heavy::LOWER;
 use marey_factorized::{
-    Group, Stem, bottom_heavy, fr2d_18, i2d, mc, r2d_18, r2plus1d, rmc, s3d, s3d_g, s3d_g_slim,
-    s3d_slim, top_heavy,
+    FstCnConfig, Group, Stem, bottom_heavy, fr2d_18, fstcn_mrzzm, i2d, mc, p3d_199, p3d_a, p3d_b,
+    p3d_c, r2d_18, r2plus1d, rmc, s3d, s3d_g, s3d_g_slim, s3d_slim, top_heavy,
 };
+use marey_weights::Dialect;
 
-use super::build::{inception, resnet};
+use super::build::{fstcn, inception, mrzzm, p3d, plain, resnet};
 use super::three_d::VIDEO_RESNET;
-use super::{Modality, Model, Views};
+use super::{Modality, Model, Sizes, Views};
 
 /// Oldest first.
 pub(super) const MODELS: &[Model] = &[
+    Model { name: "fstcn", ..FST_CN },
+    Model {
+        name: "fstcn-spatial",
+        build: |sizes, vb| fstcn(paper(sizes).spatial_only(), sizes, vb),
+        ..FST_CN
+    },
+    Model {
+        name: "fstcn-temporal",
+        build: |sizes, vb| fstcn(paper(sizes).temporal_only(), sizes, vb),
+        ..FST_CN
+    },
+    Model {
+        name: "fstcn-3x3",
+        build: |sizes, vb| fstcn(FstCnConfig { kernels: &[3], ..paper(sizes) }, sizes, vb),
+        ..FST_CN
+    },
+    Model {
+        name: "fstcn-5x5",
+        build: |sizes, vb| fstcn(FstCnConfig { kernels: &[5], ..paper(sizes) }, sizes, vb),
+        ..FST_CN
+    },
+    Model {
+        name: "fstcn-auxiliary",
+        modality: Modality::Rgb,
+        recipe: Recipe { frames: 1, ..FST_CN.recipe },
+        views: Views { clips: 5, window: Window { length: 1, stride: 1 } },
+        build: |sizes, vb| {
+            plain(marey_factorized::fstcn::auxiliary(sizes.c_in, sizes.classes), sizes, vb)
+        },
+        ..FST_CN
+    },
+    Model {
+        name: "fstcn-mrzzm",
+        recipe: Recipe { frames: 16, ..FST_CN.recipe },
+        views: Views { clips: 5, window: Window { length: 16, stride: 5 } },
+        build: |sizes, vb| mrzzm(fstcn_mrzzm(sizes.input[0], sizes.classes), sizes, vb),
+        ..FST_CN
+    },
+    Model {
+        name: "p3d-a-50",
+        build: |sizes, vb| p3d(p3d_a(Depth::D50, sizes.c_in, sizes.classes), sizes, vb),
+        ..P3D
+    },
+    Model {
+        name: "p3d-b-50",
+        build: |sizes, vb| p3d(p3d_b(Depth::D50, sizes.c_in, sizes.classes), sizes, vb),
+        ..P3D
+    },
+    Model {
+        name: "p3d-c-50",
+        build: |sizes, vb| p3d(p3d_c(Depth::D50, sizes.c_in, sizes.classes), sizes, vb),
+        ..P3D
+    },
+    Model { name: "p3d-63", ..P3D },
+    Model {
+        name: "p3d-199",
+        classes: 487,
+        build: |sizes, vb| p3d(p3d_199(sizes.c_in, sizes.classes), sizes, vb),
+        ..P3D
+    },
     Model {
         name: "r2d-18",
         build: |sizes, vb| resnet(r2d_18(sizes.input[0], sizes.c_in, sizes.classes), sizes, vb),
@@ -121,7 +182,66 @@ pub(super) const MODELS: &[Model] = &[
         build: |sizes, vb| inception(s3d_g_slim(Stem::Seven, sizes.c_in, sizes.classes), sizes, vb),
         ..S3D_SLIM
     },
+    Model {
+        name: "s3d-slim-3",
+        build: |sizes, vb| inception(s3d_slim(Stem::Three, sizes.c_in, sizes.classes), sizes, vb),
+        ..S3D_SLIM
+    },
+    Model {
+        name: "s3d-g-slim-3",
+        build: |sizes, vb| inception(s3d_g_slim(Stem::Three, sizes.c_in, sizes.classes), sizes, vb),
+        ..S3D_SLIM
+    },
 ];
+
+/// What the factorized spatio-temporal networks share: five clips of frames five apart, and differences of nine. How many frames a
+/// clip has is not clear from what was seen of the paper; five is one reading of it.
+const FST_CN: Model = Model {
+    name: "",
+    family: "marey-factorized",
+    paper: "Sun et al., ICCV 2015, section 3",
+    year: 2015,
+    classes: 101,
+    modality: Modality::RgbDifference(9),
+    recipe: Recipe {
+        frames: 5,
+        stride: 5,
+        size: Size::ShortSide(256),
+        crop: 204,
+        normalize: Normalize::SIGNED,
+    },
+    views: Views { clips: 5, window: Window { length: 5, stride: 5 } },
+    dialects: &[],
+    build: |sizes, vb| fstcn(paper(sizes), sizes, vb),
+};
+
+fn paper(sizes: &Sizes) -> FstCnConfig {
+    marey_factorized::fstcn(sizes.input[0], sizes.classes)
+}
+
+/// What the pseudo-3D networks share: clips of the paper's training on UCF101, and its test of 20 clips. Bytes minus the mean,
+/// of red first; the frames of a clip are taken to be neighbours, which the paper does not say.
+const P3D: Model = Model {
+    name: "",
+    family: "marey-factorized",
+    paper: "Qiu et al., ICCV 2017, section 3",
+    year: 2017,
+    classes: 101,
+    modality: Modality::Rgb,
+    recipe: Recipe {
+        frames: 16,
+        stride: 1,
+        size: Size::Exactly(182, 242),
+        crop: 160,
+        normalize: Normalize { mean: [123. / 255., 117. / 255., 104. / 255.], std: [1. / 255.; 3] },
+    },
+    views: Views { clips: 20, window: Window { length: 16, stride: 1 } },
+    dialects: &[P3D_PYTORCH],
+    build: |sizes, vb| p3d(marey_factorized::p3d(Depth::D50, sizes.c_in, sizes.classes), sizes, vb),
+};
+
+/// The release for PyTorch, whose last stage has convolutions over images.
+const P3D_PYTORCH: Dialect = Dialect { name: "pseudo-3d-pytorch", squeeze: true, ..Dialect::SAME };
 
 /// What the separated Inceptions share: clips as torchvision tests its weights, but for the length: the paper's 64 frames, not
 /// 128.

@@ -101,6 +101,16 @@ pub(super) const MODELS: &[Model] = &[
         ..I3D
     },
     Model {
+        name: "res3d-18",
+        paper: "Tran et al., 2017, arXiv 1708.05038",
+        year: 2017,
+        recipe: Recipe { frames: 8, stride: 2, ..C3D.recipe },
+        // As many as of C3D, whose authors and code are the same; the paper's own number was not seen.
+        views: Views { clips: 10, window: Window { length: 8, stride: 2 } },
+        build: |sizes, vb| resnet(marey_3d::res3d_18(sizes.c_in, sizes.classes), sizes, vb),
+        ..C3D
+    },
+    Model {
         name: "r3d-18",
         build: |sizes, vb| resnet(marey_3d::r3d_18(sizes.c_in, sizes.classes), sizes, vb),
         ..VIDEO_RESNET
@@ -109,6 +119,13 @@ pub(super) const MODELS: &[Model] = &[
         name: "r3d-34",
         build: |sizes, vb| resnet(marey_3d::r3d_34(sizes.c_in, sizes.classes), sizes, vb),
         ..VIDEO_RESNET
+    },
+    Model {
+        name: "resnet3d-18",
+        build: |sizes, vb| {
+            resnet(marey_3d::resnet3d(Depth::D18, sizes.c_in, sizes.classes), sizes, vb)
+        },
+        ..RESNET_3D
     },
     Model {
         name: "resnet3d-26",
