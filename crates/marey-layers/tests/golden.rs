@@ -6,8 +6,9 @@ use std::collections::HashMap;
 use candle::{DType, Device, Module, ModuleT, Result, Tensor, Var};
 use marey_layers::pool::avg_pool2d;
 use marey_layers::{
-    AvgPool3d, BatchNorm, BatchNormConfig, Conv3d, Conv3dConfig, LocalResponseNorm, MaxPool3d,
-    Padding, Pool3dConfig, max_pool2d,
+    AvgPool3d, BatchNorm, BatchNormConfig, Conv3d, Conv3dConfig, ConvTranspose3d,
+    ConvTranspose3dConfig, LocalResponseNorm, MaxPool3d, Padding, Pool3dConfig, leaky_relu,
+    max_pool2d,
 };
 
 const FORWARD: f64 = 1e-5;
@@ -189,5 +190,32 @@ fn lrn_matches_pytorch() -> Result<()> {
         let x = case.var(&wave(&[&[n, c], &size[..]].concat(), 1.)?.affine(3., 0.)?)?;
         let norm = LocalResponseNorm { size: channels, alpha: 0.5, beta: 0.75, k: 2. };
         case.check(&norm.forward(&x)?, &[("dx", &x)])
+    })
+}
+
+#[test]
+fn conv_transpose3d_matches_pytorch() -> Result<()> {
+    each("conv_transpose3d", |case| {
+        let [n, c_in, c_out, groups] = [(); 4].map(|()| case.number());
+        let (size, kernel, stride) = (case.axes(), case.axes(), case.axes());
+        let (padding, bias) = (case.axes(), case.number() == 1);
+        let x = case.var(&wave(&[&[n, c_in], &size[..]].concat(), 1.)?)?;
+        let w = case.var(&wave(&[&[c_in, c_out / groups], &kernel[..]].concat(), 2.)?)?;
+        let b = case.var(&wave(&[c_out], 3.)?)?;
+        let of_bias = bias.then(|| b.as_tensor().clone());
+        let config = ConvTranspose3dConfig { padding, stride, groups };
+        let ys = ConvTranspose3d::new(w.as_tensor().clone(), of_bias, config).forward(&x)?;
+        let vars = [("dx", &x), ("dw", &w), ("db", &b)];
+        case.check(&ys, if bias { &vars } else { &vars[..2] })
+    })
+}
+
+#[test]
+fn leaky_relu_matches_pytorch() -> Result<()> {
+    each("leaky_relu", |case| {
+        let [n, c] = [(); 2].map(|()| case.number());
+        let size = case.axes();
+        let x = case.var(&wave(&[&[n, c], &size[..]].concat(), 1.)?)?;
+        case.check(&leaky_relu(&x, 0.1)?, &[("dx", &x)])
     })
 }
