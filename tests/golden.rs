@@ -111,6 +111,13 @@ checks! {
     resnet3d_152_matches_its_paper: "resnet3d-152",
     ir_csn_26_matches_its_paper: "ir-csn-26",
     ip_csn_26_matches_its_paper: "ip-csn-26",
+    tsn_rgb_matches_its_paper: "tsn-rgb",
+    tsn_flow_matches_its_paper: "tsn-flow",
+    tsn_rgb_diff_matches_its_paper: "tsn-rgb-diff",
+    hidden_temporal_a_matches_its_paper: "hidden-temporal-a",
+    hidden_temporal_b_matches_its_paper: "hidden-temporal-b",
+    hidden_temporal_matches_its_paper: "hidden-temporal",
+    hidden_two_stream_matches_its_paper: "hidden-two-stream",
 }
 
 #[test]

@@ -29,6 +29,13 @@ const TWINS: [&str; 8] = [
     "r2plus1d-152",
 ];
 
+/// Whether training leaves the tensor `key` of `name` as it is by design: MotionNet of `hidden-temporal-a`, whose VGG-16 alone
+/// is trained, and all but the first running statistics where batch norm is partial.
+fn stays(name: &str, key: &str) -> bool {
+    let statistics = key.contains("running_") && !key.contains("conv1_7x7_s2_bn");
+    name == "hidden-temporal-a" && !key.contains("_vgg16.") || name.starts_with("tsn") && statistics
+}
+
 /// Enough for each network to know four clips by heart. Those without shortcuts, or with many, are slow to begin.
 fn steps(name: &str) -> u64 {
     if name.contains("s3d") || name.contains("csn") || name.contains("resnet3d") { 120 } else { 60 }
@@ -91,9 +98,13 @@ fn check(name: &str) -> Result<()> {
     let gradients = backward(&first)?;
     for (key, var) in small.vars.data().lock().unwrap().iter() {
         match gradients.get(var) {
-            None => assert!(key.contains("running_"), "{name}: {key} has no gradient"),
+            None => {
+                let left = key.contains("running_") || stays(name, key);
+                assert!(left, "{name}: {key} has no gradient");
+            }
             Some(gradient) => {
                 assert!(!key.contains("running_"), "{name}: {key} has a gradient");
+                assert!(!stays(name, key), "{name}: {key} has a gradient");
                 let largest = gradient.abs()?.max_all()?.to_scalar::<f32>()?;
                 assert!(
                     largest.is_finite() && largest > 0.,
@@ -108,7 +119,8 @@ fn check(name: &str) -> Result<()> {
     let before = small.tensors()?;
     small.train(steps(name)).map_err(candle::Error::wrap)?;
     for (key, after) in small.tensors()? {
-        assert!(before[&key] != after, "{name}: {key} stayed as it was");
+        let stayed = before[&key] == after;
+        assert_eq!(stayed, stays(name, &key), "{name}: whether {key} stayed as it was");
     }
     let (first, last) = (first.to_scalar::<f32>()?, small.loss()?.to_scalar::<f32>()?);
     println!("{name}: loss {first} to {last}");

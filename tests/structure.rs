@@ -1,5 +1,7 @@
 //! The networks' sizes, by the numbers that papers and releases print, and by hand.
 
+mod hidden;
+
 use candle::Result;
 use marey::inspect::Summary;
 use marey::zoo::{self, Sizes};

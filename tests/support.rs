@@ -108,6 +108,10 @@ fn hash_and_generator_of_the_reference_vectors() {
 pub(crate) fn thin(name: &str) -> (usize, [usize; 3]) {
     match name {
         "spatial" => (8, [1, 56, 56]),
+        "tsn-rgb" => (8, [3, 64, 64]),
+        "tsn-flow" => (8, [10, 64, 64]),
+        "tsn-rgb-diff" => (8, [12, 64, 64]),
+        name if name.starts_with("hidden") => (16, [3, 64, 64]),
         "c3d-bn" => (8, [16, 32, 32]),
         "i2d" | "i3d" | "i3d-bottom-heavy" | "i3d-top-heavy" => (8, [8, 32, 32]),
         name if ["s3d", "csn", "resnet3d"].iter().any(|kind| name.contains(kind)) => {

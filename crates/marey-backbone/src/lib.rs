@@ -11,7 +11,7 @@ pub mod view;
 
 pub use cnn_m::cnn_m;
 pub use inception::{GateFn, Inception3d, InceptionConfig, PARTS, UnitFn, UnitSpec};
-pub use inflate::inflate;
+pub use inflate::{cross_modality, inflate};
 pub use plain::{Plain, PlainConfig};
 pub use vgg::vgg_16;
 pub use video_resnet::{

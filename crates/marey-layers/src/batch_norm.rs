@@ -55,6 +55,11 @@ impl BatchNorm {
         Self { fixed: true, ..self }
     }
 
+    /// With a scale and a shift that get no gradient.
+    pub fn frozen(self) -> Self {
+        Self { weight: self.weight.detach(), bias: self.bias.detach(), ..self }
+    }
+
     /// Scale and shift by the running statistics: `ys = xs * scale + shift`.
     pub(crate) fn folded(&self) -> Result<(Vec<f32>, Vec<f32>)> {
         let [weight, bias, mean, variance] =

@@ -22,10 +22,10 @@ pub(super) fn conv_transpose3d(
         let weight = weight.contiguous()?.reshape((1, groups, c_in / groups, c_out / groups))?;
         let weight = weight.transpose(2, 3)?.contiguous()?;
         let mut part = weight.broadcast_matmul(&rows)?.reshape((n, c_out, t, h, w))?;
-        for axis in 0..3 {
+        for (axis, before) in tap.into_iter().enumerate() {
             let spread = spread(&part, axis + 2, window.stride[axis])?;
-            let after = window.kernel[axis] - 1 - tap[axis];
-            part = spread.pad_with_zeros(axis + 2, tap[axis], after)?;
+            let after = window.kernel[axis] - 1 - before;
+            part = spread.pad_with_zeros(axis + 2, before, after)?;
         }
         sum = Some(match sum {
             None => part,
@@ -33,8 +33,8 @@ pub(super) fn conv_transpose3d(
         });
     }
     let Some(mut ys) = sum else { candle::bail!("conv_transpose3d: the kernel has no tap") };
-    for axis in 0..3 {
-        ys = ys.narrow(axis + 2, window.before[axis], output[axis])?;
+    for (axis, cells) in output.into_iter().enumerate() {
+        ys = ys.narrow(axis + 2, window.before[axis], cells)?;
     }
     match bias {
         None => ys.contiguous(),

@@ -6,7 +6,10 @@ use marey_backbone::{
     Inception3d, InceptionConfig, Plain, PlainConfig, VideoResNet, VideoResNetConfig,
 };
 use marey_layers::Network;
-use marey_two_stream::Spatial;
+use marey_two_stream::{
+    HiddenTemporal, HiddenTemporalConfig, HiddenTwoStream, MotionNetConfig, Snippet, Spatial,
+    Training, Tsn, TsnConfig, hidden_temporal, hidden_two_stream,
+};
 
 use super::Sizes;
 
@@ -44,4 +47,31 @@ pub(super) fn resnet(paper: VideoResNetConfig, sizes: &Sizes, vb: VarBuilder) ->
         ..paper
     };
     Ok(Box::new(VideoResNet::new(&config, vb)?))
+}
+
+pub(super) fn hidden(training: Training, sizes: &Sizes, vb: VarBuilder) -> Built {
+    let config = stacked(hidden_temporal(training, sizes.classes), sizes);
+    Ok(Box::new(HiddenTemporal::new(&config, vb)?))
+}
+
+pub(super) fn hidden_both(sizes: &Sizes, vb: VarBuilder) -> Built {
+    let [_, h, w] = sizes.input;
+    let mut config = hidden_two_stream(sizes.classes);
+    config.spatial = sized(config.spatial, [1, h, w], sizes);
+    config.temporal = stacked(config.temporal, sizes);
+    Ok(Box::new(HiddenTwoStream::new(&config, vb)?))
+}
+
+/// A stacked temporal stream at the sizes asked for.
+fn stacked(paper: HiddenTemporalConfig, sizes: &Sizes) -> HiddenTemporalConfig {
+    let [frames, h, w] = sizes.input;
+    let motion = MotionNetConfig { frames, shrink: sizes.shrink };
+    let recogniser = PlainConfig { c_in: motion.channels(), ..paper.recogniser };
+    HiddenTemporalConfig { motion, recogniser: sized(recogniser, [1, h, w], sizes), ..paper }
+}
+
+pub(super) fn tsn(snippet: Snippet, sizes: &Sizes, vb: VarBuilder) -> Built {
+    let paper = marey_two_stream::tsn(snippet, sizes.classes);
+    let dropout = sizes.dropout.unwrap_or(paper.dropout);
+    Ok(Box::new(Tsn::new(&TsnConfig { dropout, shrink: sizes.shrink, ..paper }, vb)?))
 }
