@@ -33,8 +33,7 @@ fn gradients(name: &str, dtype: DType) -> Result<Vec<(String, Tensor)>> {
 /// Whether the gradients of the thin network are more than rounding.
 fn steady(name: &str) -> bool {
     let shallow = ["-18", "-18-vmz", "-26"].iter().any(|layers| name.ends_with(layers));
-    let fixed = name.starts_with("tsn") || name.starts_with("hidden");
-    shallow || fixed || ["spatial", "c3d", "r3d-34"].contains(&name)
+    shallow || name.starts_with("hidden") || ["spatial", "c3d", "r3d-34"].contains(&name)
 }
 
 #[test]
