@@ -157,6 +157,13 @@ checks! {
     ip_csn_50_no_pool_matches_its_paper: "ip-csn-50-no-pool",
     s3d_slim_3_matches_its_paper: "s3d-slim-3",
     s3d_g_slim_3_matches_its_paper: "s3d-g-slim-3",
+    tsn_rgb_matches_its_paper: "tsn-rgb",
+    tsn_flow_matches_its_paper: "tsn-flow",
+    tsn_rgb_diff_matches_its_paper: "tsn-rgb-diff",
+    hidden_temporal_a_matches_its_paper: "hidden-temporal-a",
+    hidden_temporal_b_matches_its_paper: "hidden-temporal-b",
+    hidden_temporal_matches_its_paper: "hidden-temporal",
+    hidden_two_stream_matches_its_paper: "hidden-two-stream",
 }
 
 #[test]

@@ -34,7 +34,7 @@ fn gradients(name: &str, dtype: DType) -> Result<Vec<(String, Tensor)>> {
 /// Whether the gradients of the thin network are more than rounding.
 fn steady(name: &str) -> bool {
     let endings = ["-18", "-18-g", "-18-vmz", "-26", "-lstm"];
-    let kinds = ["lrcn", "conv3d-", "karpathy"];
+    let kinds = ["lrcn", "conv3d-", "karpathy", "hidden"];
     let known =
         ["spatial", "c3d", "r3d-34", "temporal", "two-stream", "fstcn-temporal", "fstcn-mrzzm"];
     // Where a depthwise kernel stands between two batch norms, the second takes back what the first one's scale does.

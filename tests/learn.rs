@@ -32,6 +32,13 @@ const TWINS: [&str; 9] = [
     "p3d-199",
 ];
 
+/// Whether training leaves the tensor `key` of `name` as it is by design: MotionNet of `hidden-temporal-a`, whose VGG-16 alone
+/// is trained, and all but the first running statistics where batch norm is partial.
+fn stays(name: &str, key: &str) -> bool {
+    let statistics = key.contains("running_") && !key.contains("conv1_7x7_s2_bn");
+    name == "hidden-temporal-a" && !key.contains("_vgg16.") || name.starts_with("tsn") && statistics
+}
+
 /// Enough for each network to know four clips by heart. Those without shortcuts, or with many, are slow to begin.
 fn steps(name: &str) -> u64 {
     let slow =
@@ -44,12 +51,18 @@ fn steps(name: &str) -> u64 {
     }
 }
 
+/// Networks that see flow in bytes begin with ten times the loss of a guess, and large steps would only teach them to guess.
+fn rate(name: &str) -> f64 {
+    if name.starts_with("hidden") { 0.002 } else { 0.02 }
+}
+
 /// Four clips `[4, C, T, H, W]` with a class each, and the network thin enough for them.
 struct Small {
     network: Box<dyn Network>,
     vars: VarMap,
     xs: Tensor,
     labels: Tensor,
+    rate: f64,
 }
 
 /// `dropout` as in `Sizes`.
@@ -61,14 +74,14 @@ fn small(name: &str, dropout: Option<f32>) -> Result<Small> {
     let network = model.build(&sizes, seeded(&vars, 1, DType::F32, &Device::Cpu))?;
     let [t, h, w] = input;
     let labels = Tensor::new(&[0u32, 1, 2, 3], &Device::Cpu)?;
-    Ok(Small { network, vars, xs: clip(&[4, sizes.c_in, t, h, w], 1.)?, labels })
+    Ok(Small { network, vars, xs: clip(&[4, sizes.c_in, t, h, w], 1.)?, labels, rate: rate(name) })
 }
 
 impl Small {
     /// `steps` steps on the same clips.
     fn train(&self, steps: u64) -> marey::train::Result<()> {
         let config = FitConfig {
-            sgd: SgdConfig { rate: 0.02, momentum: 0.9, ..Default::default() },
+            sgd: SgdConfig { rate: self.rate, momentum: 0.9, ..Default::default() },
             steps,
             seed: 3,
             clip_grad_norm: Some(5.),
@@ -101,9 +114,13 @@ fn check(name: &str) -> Result<()> {
     let gradients = backward(&first)?;
     for (key, var) in small.vars.data().lock().unwrap().iter() {
         match gradients.get(var) {
-            None => assert!(key.contains("running_"), "{name}: {key} has no gradient"),
+            None => {
+                let left = key.contains("running_") || stays(name, key);
+                assert!(left, "{name}: {key} has no gradient");
+            }
             Some(gradient) => {
                 assert!(!key.contains("running_"), "{name}: {key} has a gradient");
+                assert!(!stays(name, key), "{name}: {key} has a gradient");
                 let largest = gradient.abs()?.max_all()?.to_scalar::<f32>()?;
                 assert!(
                     largest.is_finite() && largest > 0.,
@@ -118,7 +135,8 @@ fn check(name: &str) -> Result<()> {
     let before = small.tensors()?;
     small.train(steps(name)).map_err(candle::Error::wrap)?;
     for (key, after) in small.tensors()? {
-        assert!(before[&key] != after, "{name}: {key} stayed as it was");
+        let stayed = before[&key] == after;
+        assert_eq!(stayed, stays(name, &key), "{name}: whether {key} stayed as it was");
     }
     let (first, last) = (first.to_scalar::<f32>()?, small.loss()?.to_scalar::<f32>()?);
     println!("{name}: loss {first} to {last}");

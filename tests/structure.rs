@@ -1,6 +1,7 @@
 //! The networks' sizes, by the numbers that papers and releases print, and by hand.
 
 mod factorized;
+mod hidden;
 mod separated;
 
 use candle::Result;

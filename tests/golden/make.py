@@ -11,9 +11,10 @@ import math, sys
 import numpy as np
 import torch
 from safetensors.torch import save_file
-from reference import channel_separated, factorized, recurrent, three_d, two_stream
+from reference import channel_separated, factorized, hidden, recurrent, segments, three_d, two_stream
 
 MODELS = two_stream.MODELS | three_d.MODELS | factorized.MODELS | channel_separated.MODELS | recurrent.MODELS
+MODELS |= hidden.MODELS | segments.MODELS
 
 
 def noise(name, count):

@@ -1,4 +1,5 @@
-//! Inflating 2D kernels into 3D (Carreira and Zisserman 2017, section 2.2).
+//! First weights from those of another network: 2D kernels inflated into 3D (Carreira and Zisserman 2017, section 2.2), and
+//! kernels of RGB taken over by other channels (Wang et al. 2016, section 3.2).
 
 use candle::{Result, Tensor, bail};
 
@@ -11,6 +12,20 @@ pub fn inflate(kernel: &Tensor, taps: usize) -> Result<Tensor> {
     }
     let (o, i, h, w) = kernel.dims4()?;
     kernel.unsqueeze(2)?.broadcast_as((o, i, taps, h, w))?.contiguous()? / taps as f64
+}
+
+/// The kernel of a first convolution for `channels` channels of another kind, say of flow, from that for RGB `[O, I, ..]`: its
+/// mean over channels, for each of the new ones. "Cross modality pre-training" in the words of the paper.
+pub fn cross_modality(kernel: &Tensor, channels: usize) -> Result<Tensor> {
+    if channels == 0 || kernel.rank() < 2 {
+        bail!(
+            "cross modality: expected a kernel [O, I, ..] for channels, got {:?} for {channels}",
+            kernel.dims()
+        )
+    }
+    let mut dims = kernel.dims().to_vec();
+    dims[1] = channels;
+    kernel.mean_keepdim(1)?.broadcast_as(dims)?.contiguous()
 }
 
 #[cfg(test)]
@@ -36,6 +51,17 @@ mod tests {
                 assert!(worst < 1e-5, "{taps} taps, frame {t}: differs by {worst}");
             }
         }
+        Ok(())
+    }
+
+    #[test]
+    fn kernels_of_another_modality_are_means() -> Result<()> {
+        let kernel = Tensor::new(&[1f32, 10., 2., 20., 6., 60.], &Device::Cpu)?;
+        let kernel = kernel.reshape((1, 3, 1, 1, 2))?;
+        let got = cross_modality(&kernel, 2)?;
+        assert_eq!(got.dims(), [1, 2, 1, 1, 2]);
+        assert_eq!(got.flatten_all()?.to_vec1::<f32>()?, [3., 30., 3., 30.]);
+        assert!(cross_modality(&kernel, 0).is_err());
         Ok(())
     }
 }

@@ -14,7 +14,7 @@ pub use cnn_m::cnn_m;
 pub use inception::{
     GateFn, Inception3d, InceptionConfig, InceptionTrunk, PARTS, UnitFn, UnitSpec,
 };
-pub use inflate::inflate;
+pub use inflate::{cross_modality, inflate};
 pub use plain::{Plain, PlainConfig};
 pub use vgg::vgg_16;
 pub use video_resnet::{

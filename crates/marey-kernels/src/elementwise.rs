@@ -24,6 +24,23 @@ pub fn relu_gradient(ys: &[f32], dys: &mut [f32]) {
     });
 }
 
+/// `ys = xs`, times `slope` where it is below 0; not a number stays so.
+pub fn leaky_relu(xs: &[f32], slope: f32, ys: &mut [f32]) {
+    assert_eq!(xs.len(), ys.len(), "leaky relu: input and output");
+    ys.par_chunks_mut(CHUNK).zip(xs.par_chunks(CHUNK)).for_each(|(ys, xs)| {
+        ys.iter_mut().zip(xs).for_each(|(y, x)| *y = if *x < 0. { slope * *x } else { *x });
+    });
+}
+
+/// The gradient of [`leaky_relu`]'s input, from its output `ys` and the gradient `dys` of that, which it replaces. `slope`
+/// must be above 0, so that the output tells the sign of the input.
+pub fn leaky_relu_gradient(ys: &[f32], slope: f32, dys: &mut [f32]) {
+    assert_eq!(ys.len(), dys.len(), "leaky relu: output and its gradient");
+    dys.par_chunks_mut(CHUNK).zip(ys.par_chunks(CHUNK)).for_each(|(dys, ys)| {
+        dys.iter_mut().zip(ys).for_each(|(dy, y)| *dy *= if *y > 0. { 1. } else { slope });
+    });
+}
+
 /// `sums += xs`.
 pub fn add(sums: &mut [f32], xs: &[f32]) {
     assert_eq!(sums.len(), xs.len(), "add: both sides");

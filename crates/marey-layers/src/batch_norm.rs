@@ -32,6 +32,7 @@ pub struct BatchNorm {
     running_mean: Var,
     running_var: Var,
     config: BatchNormConfig,
+    fixed: bool,
 }
 
 impl BatchNorm {
@@ -45,7 +46,18 @@ impl BatchNorm {
     ) -> Result<Self> {
         let (running_mean, running_var) =
             (Var::from_tensor(running_mean)?, Var::from_tensor(running_var)?);
-        Ok(Self { weight, bias, running_mean, running_var, config })
+        Ok(Self { weight, bias, running_mean, running_var, config, fixed: false })
+    }
+
+    /// With statistics that training uses as they are, and leaves so: "partial" batch normalisation (Wang et al. 2016) is
+    /// that of all norms of a network but the first. Scale and shift still learn.
+    pub fn fixed(self) -> Self {
+        Self { fixed: true, ..self }
+    }
+
+    /// With a scale and a shift that get no gradient.
+    pub fn frozen(self) -> Self {
+        Self { weight: self.weight.detach(), bias: self.bias.detach(), ..self }
     }
 
     /// Scale and shift by the running statistics: `ys = xs * scale + shift`.
@@ -73,6 +85,7 @@ impl BatchNorm {
         relu: bool,
         train: bool,
     ) -> Result<Tensor> {
+        let train = train && !self.fixed;
         let (unadded, added, xs) = (xs, residual, Input::of(xs)?);
         let residual = residual.map(Input::of).transpose()?;
         if let (Some(added), true) = (added, residual.as_ref().is_some_and(|r| r.same(&xs))) {
@@ -174,6 +187,7 @@ impl BatchNorm {
 impl ModuleT for BatchNorm {
     /// `[N, C, ..]` to the same.
     fn forward_t(&self, xs: &Tensor, train: bool) -> Result<Tensor> {
+        let train = train && !self.fixed;
         let (c, got) = (self.weight.elem_count(), xs.dims());
         if got.len() < 2 || got[1] != c {
             bail!("batch norm: expected [N, {c}, ..], got {got:?}")

@@ -3,6 +3,7 @@
 pub mod batch_norm;
 pub mod conv3d;
 pub mod conv_lstm;
+pub mod conv_transpose3d;
 pub mod drop_connect;
 pub mod dropout;
 pub mod init;
@@ -29,6 +30,7 @@ mod tape;
 
 pub use batch_norm::{BatchNorm, BatchNormConfig, batch_norm};
 pub use conv_lstm::{ConvLstm, ConvLstmConfig, ConvLstmState, conv_lstm};
+pub use conv_transpose3d::{ConvTranspose3d, ConvTranspose3dConfig, conv_transpose3d};
 pub use conv3d::{Conv3d, Conv3dConfig, conv3d, conv3d_no_bias};
 pub use drop_connect::{DropConnect, drop_connect};
 pub use dropout::{Dropout, dropout};
@@ -41,7 +43,7 @@ pub use network::Network;
 pub use pad::Padding;
 pub use pool::{AvgPool3d, MaxPool3d, Pool3dConfig, global_avg_pool, global_max_pool, max_pool2d};
 pub use precision::{Precision, with_precision};
-pub use relu::relu;
+pub use relu::{leaky_relu, relu};
 pub use scale::scale_channels;
 pub use tape::backward;
 pub use threads::in_pool;

@@ -94,6 +94,12 @@ pub(crate) fn convolution(shape: ConvShape) {
     });
 }
 
+/// Says that the transpose of a convolution runs, from its outputs to its inputs.
+pub(crate) fn transposed(shape: ConvShape) {
+    let seen = (shape.c_out / shape.groups) as u64;
+    count(shape.multiply_adds().unwrap_or_default(), interactions(seen, shape.c_in as u64));
+}
+
 /// Says that a linear layer runs on `n` rows.
 pub(crate) fn linear(n: usize, d_in: usize, d_out: usize) {
     count((n * d_in * d_out) as u64, interactions(d_in as u64, d_out as u64));

@@ -7,8 +7,8 @@ use candle::{DType, Device, Module, ModuleT, Result, Tensor, Var};
 use marey_layers::pool::avg_pool2d;
 use marey_layers::{
     AvgPool3d, BatchNorm, BatchNormConfig, Conv3d, Conv3dConfig, ConvLstm, ConvLstmConfig,
-    ConvLstmState, LocalResponseNorm, Lstm, LstmConfig, LstmState, MaxPool3d, Padding,
-    Pool3dConfig, max_pool2d,
+    ConvLstmState, ConvTranspose3d, ConvTranspose3dConfig, LocalResponseNorm, Lstm, LstmConfig,
+    LstmState, MaxPool3d, Padding, Pool3dConfig, leaky_relu, max_pool2d,
 };
 
 const FORWARD: f64 = 1e-5;
@@ -219,6 +219,23 @@ fn lstm_matches_pytorch() -> Result<()> {
 }
 
 #[test]
+fn conv_transpose3d_matches_pytorch() -> Result<()> {
+    each("conv_transpose3d", |case| {
+        let [n, c_in, c_out, groups] = [(); 4].map(|()| case.number());
+        let (size, kernel, stride) = (case.axes(), case.axes(), case.axes());
+        let (padding, bias) = (case.axes(), case.number() == 1);
+        let x = case.var(&wave(&[&[n, c_in], &size[..]].concat(), 1.)?)?;
+        let w = case.var(&wave(&[&[c_in, c_out / groups], &kernel[..]].concat(), 2.)?)?;
+        let b = case.var(&wave(&[c_out], 3.)?)?;
+        let of_bias = bias.then(|| b.as_tensor().clone());
+        let config = ConvTranspose3dConfig { padding, stride, groups };
+        let ys = ConvTranspose3d::new(w.as_tensor().clone(), of_bias, config).forward(&x)?;
+        let vars = [("dx", &x), ("dw", &w), ("db", &b)];
+        case.check(&ys, if bias { &vars } else { &vars[..2] })
+    })
+}
+
+#[test]
 fn conv_lstm_matches_pytorch() -> Result<()> {
     each_of("recurrent", "conv_lstm", |case| {
         let [n, c_in, channels, stated, peep, reverse, bias] = [(); 7].map(|()| case.number());
@@ -245,5 +262,15 @@ fn conv_lstm_matches_pytorch() -> Result<()> {
         case.compare("c", &last.c, FORWARD)?;
         let vars = [("dx", &x), ("dw", &weight), ("db", &b), ("dp", &p)];
         case.check(&ys, if peep == 1 { &vars } else { &vars[..3] })
+    })
+}
+
+#[test]
+fn leaky_relu_matches_pytorch() -> Result<()> {
+    each("leaky_relu", |case| {
+        let [n, c] = [(); 2].map(|()| case.number());
+        let size = case.axes();
+        let x = case.var(&wave(&[&[n, c], &size[..]].concat(), 1.)?)?;
+        case.check(&leaky_relu(&x, 0.1)?, &[("dx", &x)])
     })
 }

@@ -227,3 +227,26 @@ fn a_residual_of_another_shape_is_an_error() -> Result<()> {
     }
     Ok(())
 }
+
+#[test]
+fn a_fixed_norm_trains_by_the_statistics_it_has() -> Result<()> {
+    for dtype in [DType::F32, DType::F64] {
+        let weight = Var::from_tensor(&wave(&[4], 0.5, dtype)?)?;
+        let (mean, variance) = (wave(&[4], 0.2, dtype)?, (wave(&[4], 0.3, dtype)? + 2.)?);
+        let bias = wave(&[4], 0.4, dtype)?;
+        let config = BatchNormConfig::default();
+        let norm =
+            BatchNorm::new(weight.as_tensor().clone(), bias, &mean, &variance, config)?.fixed();
+        let xs = wave(&[2, 4, 2, 3, 3], 0.1, dtype)?;
+        let ys = norm.forward_t(&xs, true)?;
+        assert_eq!(difference(&ys, &norm.forward_t(&xs, false)?)?, 0.);
+        // The gradient of the scale is the sum of the normalised values.
+        let over = |t: &Tensor| t.reshape((1, 4, 1, 1, 1));
+        let normal = xs.broadcast_sub(&over(&mean)?)?;
+        let normal = normal.broadcast_div(&over(&(variance + config.eps)?.sqrt()?)?)?;
+        let want = normal.transpose(0, 1)?.contiguous()?.flatten_from(1)?.sum(1)?;
+        let grads = backward(&ys.sum_all()?)?;
+        assert!(difference(grads.get(&weight).expect("a gradient"), &want)? < 1e-5);
+    }
+    Ok(())
+}

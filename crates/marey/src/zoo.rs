@@ -3,6 +3,7 @@
 mod build;
 mod channel_separated;
 mod factorized;
+mod hidden;
 mod load;
 mod modality;
 mod recurrent;

@@ -115,6 +115,34 @@ def lrn(i):
     keep(f"lrn.{i}", [n, c, *size, k], y, dx=x.grad)
 
 
+def conv_transpose(i):
+    """Every third case is of one frame, as upward convolutions of images are."""
+    while True:
+        groups = random.choice([1, 1, 2])
+        cin, cout = groups * random.randint(1, 3), groups * random.randint(1, 3)
+        n, size, kernel, stride, pad = random.randint(1, 2), axes(1, 5), axes(1, 4), axes(1, 3), axes(0, 2)
+        if i % 3 == 0:
+            size[0], kernel[0], stride[0], pad[0] = 1, 1, 1, 0
+        if all((s - 1) * d + k - 2 * p > 0 for s, k, d, p in zip(size, kernel, stride, pad)):
+            break
+    bias = i % 2 == 0
+    x, w, b = wave((n, cin, *size), 1), wave((cin, cout // groups, *kernel), 2), wave((cout,), 3)
+    for t in (x, w, b):
+        t.requires_grad_()
+    y = F.conv_transpose3d(x, w, b if bias else None, stride, pad, groups=groups)
+    y.backward(wave(y.shape, 4))
+    grads = dict(dx=x.grad, dw=w.grad, **(dict(db=b.grad) if bias else {}))
+    keep(f"conv_transpose3d.{i}", [n, cin, cout, groups, *size, *kernel, *stride, *pad, int(bias)], y, **grads)
+
+
+def leaky(i):
+    n, c, size = random.randint(1, 2), random.randint(1, 7), axes(1, 3)
+    x = wave((n, c, *size), 1).requires_grad_()
+    y = F.leaky_relu(x, 0.1)
+    y.backward(wave(y.shape, 4))
+    keep(f"leaky_relu.{i}", [n, c, *size], y, dx=x.grad)
+
+
 for i in range(CASES):
     for kind in ("conv3d", "conv3d-grouped", "conv3d-depthwise"):
         conv(kind, i)
@@ -123,4 +151,7 @@ for i in range(CASES):
     same_pool(i)
     norm(i)
     lrn(i)
+for i in range(CASES):
+    conv_transpose(i)
+    leaky(i)
 save_file(out, sys.argv[1])

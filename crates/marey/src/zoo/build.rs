@@ -8,7 +8,9 @@ use marey_backbone::{
 use marey_factorized::{FstCn, FstCnConfig, Mrzzm, MrzzmConfig, P3d, P3dConfig};
 use marey_layers::Network;
 use marey_two_stream::{
-    Fused, FusedConfig, Karpathy, KarpathyConfig, Spatial, Stacking, Temporal, TemporalConfig,
+    Fused, FusedConfig, HiddenTemporal, HiddenTemporalConfig, HiddenTwoStream, Karpathy,
+    KarpathyConfig, MotionNetConfig, Snippet, Spatial, Stacking, Temporal, TemporalConfig,
+    Training, Tsn, TsnConfig, hidden_temporal, hidden_two_stream,
 };
 
 use super::Sizes;
@@ -137,4 +139,31 @@ fn thin_fstcn(paper: FstCnConfig, sizes: &Sizes) -> FstCnConfig {
         dropout: sizes.dropout.unwrap_or(paper.dropout),
         ..paper
     }
+}
+
+pub(super) fn hidden(training: Training, sizes: &Sizes, vb: VarBuilder) -> Built {
+    let config = stacked(hidden_temporal(training, sizes.classes), sizes);
+    Ok(Box::new(HiddenTemporal::new(&config, vb)?))
+}
+
+pub(super) fn hidden_both(sizes: &Sizes, vb: VarBuilder) -> Built {
+    let [_, h, w] = sizes.input;
+    let mut config = hidden_two_stream(sizes.classes);
+    config.spatial = sized(config.spatial, [1, h, w], sizes);
+    config.temporal = stacked(config.temporal, sizes);
+    Ok(Box::new(HiddenTwoStream::new(&config, vb)?))
+}
+
+/// A stacked temporal stream at the sizes asked for.
+fn stacked(paper: HiddenTemporalConfig, sizes: &Sizes) -> HiddenTemporalConfig {
+    let [frames, h, w] = sizes.input;
+    let motion = MotionNetConfig { frames, shrink: sizes.shrink };
+    let recogniser = PlainConfig { c_in: motion.channels(), ..paper.recogniser };
+    HiddenTemporalConfig { motion, recogniser: sized(recogniser, [1, h, w], sizes), ..paper }
+}
+
+pub(super) fn tsn(snippet: Snippet, sizes: &Sizes, vb: VarBuilder) -> Built {
+    let paper = marey_two_stream::tsn(snippet, sizes.classes);
+    let dropout = sizes.dropout.unwrap_or(paper.dropout);
+    Ok(Box::new(Tsn::new(&TsnConfig { dropout, shrink: sizes.shrink, ..paper }, vb)?))
 }

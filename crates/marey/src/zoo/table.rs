@@ -1,9 +1,10 @@
 //! The models there are, family by family.
 
-use super::{Model, channel_separated, factorized, recurrent, three_d, two_stream};
+use super::{Model, channel_separated, factorized, hidden, recurrent, three_d, two_stream};
 
-const FAMILIES: [&[Model]; 5] = [
+const FAMILIES: [&[Model]; 6] = [
     two_stream::MODELS,
+    hidden::MODELS,
     three_d::MODELS,
     factorized::MODELS,
     channel_separated::MODELS,
