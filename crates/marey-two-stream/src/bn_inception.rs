@@ -11,7 +11,7 @@
 //!
 //! Every convolution has a bias, and a batch norm called as it with `_bn` behind.
 
-use candle::{Module, ModuleT, Result, Tensor};
+use candle::{Module, ModuleT, Result, Tensor, bail};
 use candle_nn::VarBuilder;
 use marey_layers::{
     AvgPool3d, BatchNormConfig, Conv3dConfig, MaxPool3d, Padding, Pool3dConfig, Unit, Units,
@@ -91,6 +91,9 @@ const SAME: Pool3dConfig =
     Pool3dConfig { stride: [1; 3], padding: Padding::Both([0, 1, 1]), ..HALF };
 
 /// BN-Inception, `[N, c_in, 1, H, W]` to features `[N, 1024]`.
+///
+/// Sides are best multiples of 32: the two blocks that halve their maps refuse those of odd sides, of which their convolutions
+/// make other numbers of cells than their pooling.
 pub struct BnInception {
     stem: [(&'static str, Unit, bool); 3],
     blocks: Vec<(&'static str, Mixed)>,
@@ -218,7 +221,14 @@ impl ModuleT for Mixed {
     fn forward_t(&self, xs: &Tensor, train: bool) -> Result<Tensor> {
         let (Some(one), Some(proj)) = (&self.one, &self.proj) else {
             let halved = forward_concat_t(&[(&self.three, xs), (&self.double, xs)], train)?;
-            return concat(&[halved, MaxPool3d(HALF).forward(xs)?]);
+            let pooled = MaxPool3d(HALF).forward(xs)?;
+            if halved.dims()[3..] != pooled.dims()[3..] {
+                let sides = &xs.dims()[3..];
+                bail!(
+                    "BN-Inception: maps of {sides:?} are not halved alike by all branches; images of multiples of 32 are"
+                )
+            }
+            return concat(&[halved, pooled]);
         };
         let pooled = if self.largest {
             MaxPool3d(SAME).forward(xs)?

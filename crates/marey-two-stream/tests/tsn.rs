@@ -64,12 +64,14 @@ fn differences_do_not_see_what_stays() -> Result<()> {
 }
 
 #[test]
-fn clips_of_no_whole_snippets_are_refused() -> Result<()> {
+fn clips_that_do_not_fit_are_refused() -> Result<()> {
     let net = build(&thin(Snippet::Flow, Consensus::Average), &VarMap::new())?;
     for dims in [[1, 2, 7, SIDE, SIDE], [1, 3, 5, SIDE, SIDE]] {
         let error = net.forward_t(&wave(&dims)?, false).unwrap_err().to_string();
         assert!(error.contains("snippets of 5 frames"), "{error}");
     }
+    let odd = net.forward_t(&wave(&[1, 2, 5, SIDE, 86])?, false).unwrap_err().to_string();
+    assert!(odd.contains("multiples of 32"), "{odd}");
     Ok(())
 }
 
