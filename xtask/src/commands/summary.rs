@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use crate::cli::{Network, count};
+use crate::reproduce::structure::{Printed, printed};
 use crate::{exit, out};
 
 /// Show a network's parameters, multiply-adds and the shape after every stage
@@ -36,6 +37,8 @@ struct Report {
     multiply_adds: u64,
     /// Pairs of channels that a kernel sees together.
     interactions: u64,
+    /// What tables print of it, for these clips and classes.
+    published: Vec<Printed>,
     stages: Vec<Stage>,
 }
 
@@ -60,6 +63,7 @@ pub fn run(args: &Args) -> anyhow::Result<u8> {
         weights: summary.weights,
         multiply_adds: summary.multiply_adds,
         interactions: summary.interactions,
+        published: printed(model, sizes.classes, [sizes.c_in, t, h, w])?,
         stages: stages
             .map(|s| Stage { name: s.name, shape: s.shape, multiply_adds: s.multiply_adds })
             .collect(),
@@ -79,7 +83,7 @@ fn text(report: &Report) -> String {
         vec![stage.name.clone(), sizes(&stage.shape), out::thousands(stage.multiply_adds)]
     };
     let rows: Vec<_> = report.stages.iter().map(cells).collect();
-    format!(
+    let mut text = format!(
         "{}: {}, {} classes, clip {n}x{c}x{t}x{h}x{w}\n\n{}\n\nparameters     {}\nweights        {}\nmultiply-adds  {} ({:.3} G)\ninteractions   {}",
         report.model,
         report.paper,
@@ -90,5 +94,9 @@ fn text(report: &Report) -> String {
         out::thousands(report.multiply_adds),
         report.multiply_adds as f64 / 1e9,
         out::thousands(report.interactions),
-    )
+    );
+    for printed in &report.published {
+        text += &format!("\npublished      {printed}");
+    }
+    text
 }

@@ -98,7 +98,7 @@ pub struct Report<'a> {
 /// How the evidence of a number begins that is remembered, not seen.
 const MEMORY: &str = "from memory";
 
-const TABLES: [&str; 9] = [
+const TABLES: [&str; 10] = [
     include_str!("../../recipes/structure/i3d-table1.toml"),
     include_str!("../../recipes/structure/i3d-structure.toml"),
     include_str!("../../recipes/structure/r2plus1d-structure-8f.toml"),
@@ -108,11 +108,70 @@ const TABLES: [&str; 9] = [
     include_str!("../../recipes/structure/tsfusion-structure.toml"),
     include_str!("../../recipes/structure/s3d-structure.toml"),
     include_str!("../../recipes/structure/csn-structure.toml"),
+    include_str!("../../recipes/structure/other-structure.toml"),
 ];
 
 /// All tables.
 pub fn all() -> anyhow::Result<Vec<Table>> {
     TABLES.into_iter().map(|text| Ok(toml::from_str(text)?)).collect()
+}
+
+/// What a table prints of a network.
+#[derive(Debug, Serialize)]
+pub struct Printed {
+    /// The table, as `reproduce` calls it.
+    table: String,
+    /// Parameters or weights in millions.
+    millions: Option<String>,
+    /// Multiply-adds in units of 10^9.
+    gigas: Option<String>,
+    /// Where these were seen, one after the other.
+    seen: Vec<String>,
+    /// Why it is not what is counted here.
+    differs: Option<String>,
+}
+
+/// What tables print of `model` for this many classes and clips `[C, T, H, W]`.
+pub fn printed(
+    model: &zoo::Model,
+    classes: usize,
+    input: [usize; 4],
+) -> anyhow::Result<Vec<Printed>> {
+    let mut all = Vec::new();
+    for Table { id, row, .. } in self::all()? {
+        let of_it = row.into_iter().filter(|row| {
+            row.model.as_deref() == Some(model.name)
+                && row.input == input
+                && row.classes.unwrap_or(model.classes) == classes
+                && row.without.is_empty()
+                && (row.published_millions.is_some() || row.published_gigas.is_some())
+        });
+        all.extend(of_it.map(|row| Printed {
+            table: id.clone(),
+            millions: row.published_millions,
+            gigas: row.published_gigas,
+            seen: row.millions_seen.into_iter().chain(row.gigas_seen).collect(),
+            differs: row.differs,
+        }));
+    }
+    Ok(all)
+}
+
+impl std::fmt::Display for Printed {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { table, millions, gigas, seen, differs } = self;
+        let numbers = [(millions, "M"), (gigas, "G")];
+        let numbers = numbers
+            .into_iter()
+            .filter_map(|(number, unit)| number.as_ref().map(|n| format!("{n} {unit}")));
+        let mut seen = seen.clone();
+        seen.dedup();
+        write!(f, "{} ({}; {table})", numbers.collect::<Vec<_>>().join(", "), seen.join(", "))?;
+        match differs {
+            Some(why) => write!(f, ": {why}"),
+            None => Ok(()),
+        }
+    }
 }
 
 impl Table {
