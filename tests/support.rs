@@ -108,7 +108,7 @@ fn hash_and_generator_of_the_reference_vectors() {
 pub(crate) fn thin(name: &str) -> (usize, [usize; 3]) {
     match name {
         "spatial" => (8, [1, 56, 56]),
-        "c3d-bn" => (8, [16, 32, 32]),
+        "c3d-bn" | "c3d-padded" => (8, [16, 32, 32]),
         "i2d" | "i3d" | "i3d-bottom-heavy" | "i3d-top-heavy" => (8, [8, 32, 32]),
         name if ["s3d", "csn", "resnet3d"].iter().any(|kind| name.contains(kind)) => {
             (8, [8, 64, 64])

@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 pub mod heavy;
+pub mod keys;
 pub mod mc;
 pub mod r2d;
 pub mod r2plus1d;

