@@ -75,6 +75,7 @@ checks! {
     fused_2d_conv_2d_pool_vgg_16_matches_its_paper: "fused-2d-conv-2d-pool-vgg-16",
     c3d_matches_its_paper: "c3d",
     c3d_bn_matches_its_paper: "c3d-bn",
+    c3d_padded_matches_mmaction2: "c3d-padded",
     c3d_depth_1_matches_its_paper: "c3d-depth-1",
     c3d_depth_3_matches_its_paper: "c3d-depth-3",
     c3d_depth_5_matches_its_paper: "c3d-depth-5",

@@ -1,6 +1,7 @@
 //! Integration tests, one binary.
 #![allow(clippy::unwrap_used, reason = "helpers of tests may fail as tests do")]
 
+mod dialects;
 mod golden;
 mod gradients;
 mod kill;

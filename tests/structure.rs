@@ -42,6 +42,7 @@ fn c3d_of_its_paper() -> Result<()> {
     assert_eq!(c3d.multiply_adds, 38_548_959_232);
     assert_eq!(of_classes("c3d", 101)?.parameters, 78_409_573);
     assert_eq!(of_classes("c3d", 101)?.multiply_adds, 38_548_959_232 - 4096 * (487 - 101));
+    assert_eq!(of_classes("c3d-padded", 101)?.parameters, 78_409_573);
     // ICCV 2015, figure 3 and section 3.2.
     let want: [(&str, &[usize]); 16] = [
         ("conv1", &[64, 16, 112, 112]),

@@ -36,7 +36,7 @@ pub(crate) fn thin(name: &str) -> (usize, [usize; 3]) {
         "inception-two-stream" => (8, [2, 64, 64]),
         "inception-3d-fused" => (8, [10, 64, 64]),
         "i3d-flow" | "i3d-two-stream" => (8, [8, 32, 32]),
-        "c3d-bn" | "c3d-floor" => (8, [16, 32, 32]),
+        "c3d-bn" | "c3d-floor" | "c3d-padded" => (8, [16, 32, 32]),
         "tsn-rgb" => (8, [3, 64, 64]),
         "tsn-flow" => (8, [10, 64, 64]),
         "tsn-rgb-diff" => (8, [12, 64, 64]),

@@ -69,8 +69,10 @@ pub fn code(error: &Error) -> u8 {
         if let Some(error) = cause.downcast_ref::<LoadError>() {
             return match error {
                 LoadError::Read(error) => missing(matches!(error, WeightsError::NotFound { .. })),
-                LoadError::Fit { .. } => Some(CORRUPT),
-                LoadError::Build(_) => Some(USAGE),
+                LoadError::Fit { .. } | LoadError::Strange { .. } => Some(CORRUPT),
+                LoadError::Ambiguous { .. } | LoadError::Dialect { .. } | LoadError::Build(_) => {
+                    Some(USAGE)
+                }
             };
         }
         cause.downcast_ref::<std::io::Error>().map(of_io)

@@ -60,6 +60,16 @@ pub fn c3d_bn(c_in: usize, num_classes: usize) -> PlainConfig {
     PlainConfig { norm, ..c3d_floor(c_in, num_classes) }
 }
 
+/// C3D as most code for PyTorch has it, mmaction2 for one: `fc6` sees 4 x 4 cells too, but those of a last pooling that begins
+/// a row and a column before the first.
+pub fn c3d_padded(c_in: usize, num_classes: usize) -> PlainConfig {
+    c3d(c_in, num_classes).map_pools(|pool| {
+        if pool.ceil {
+            *pool = Pool3dConfig { ceil: false, padding: [0, 1, 1].into(), ..*pool };
+        }
+    })
+}
+
 /// A convolution over `depth` frames and 3 x 3 cells that keeps the size.
 pub(crate) fn conv(name: &'static str, filters: usize, depth: usize) -> PlainConv {
     PlainConv {

@@ -8,7 +8,7 @@ pub mod r3d;
 pub mod res3d;
 pub mod two_stream;
 
-pub use c3d::{c3d, c3d_bn, c3d_floor};
+pub use c3d::{c3d, c3d_bn, c3d_floor, c3d_padded};
 pub use exploratory::exploratory;
 pub use i3d::i3d;
 pub use r3d::{r3d_18, r3d_34, resnet3d};

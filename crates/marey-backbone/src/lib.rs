@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+pub mod caffe2;
 pub mod cnn_m;
 pub mod inception;
 pub mod inflate;
@@ -10,6 +11,7 @@ pub mod vgg;
 pub mod video_resnet;
 pub mod view;
 
+pub use caffe2::Caffe2;
 pub use cnn_m::cnn_m;
 pub use inception::{
     GateFn, Inception3d, InceptionConfig, InceptionTrunk, PARTS, UnitFn, UnitSpec,

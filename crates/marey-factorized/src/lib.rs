@@ -3,6 +3,7 @@
 pub mod factor;
 pub mod fstcn;
 pub mod heavy;
+pub mod keys;
 pub mod mc;
 pub mod p3d;
 pub mod r2d;

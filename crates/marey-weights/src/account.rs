@@ -25,29 +25,58 @@ pub struct Wanted {
 pub struct Dialect {
     /// What to call it, such as `flax`.
     pub name: &'static str,
-    /// Their name of our tensor.
-    pub source: fn(&str) -> String,
+    /// Their names of all that the network wants, one for each and in the same order. Some depend on other tensors: on the
+    /// number of classes, say, or of the blocks before. Where they do not, [`each`] makes them.
+    pub sources: fn(&[Wanted]) -> Vec<String>,
     /// For our tensor and the number of axes theirs has: which of their axes becomes each of ours, as
     /// [`Tensor::permute`] takes it; `None` where the order is the same.
     pub permute: fn(&str, usize) -> Option<Vec<usize>>,
     /// The value all elements of our tensor have where theirs is absent by construction; `None` where it must be there.
     pub defined: fn(&str) -> Option<f32>,
+    /// What is subtracted from their tensor, by its name, to make it ours: the network is another, but computes the same.
+    pub subtract: fn(&str) -> Option<Subtract>,
     /// Whether their tensor carries nothing a network needs.
     pub ignored: fn(&str) -> bool,
-    /// Whether axes of length 1 may come and go, as in running means kept as `[1, 1, 1, 1, C]`.
+    /// Whether a tensor may have more or fewer axes of length 1 than ours, as in running means kept as `[1, 1, 1, 1, C]` and
+    /// kernels of images.
     pub squeeze: bool,
 }
 
 impl Dialect {
-    /// The network's own names and axes; `num_batches_tracked` of PyTorch's batch norms is ignored.
+    /// The network's own names and axes; axes of length 1 may be left out, and `num_batches_tracked` of PyTorch's batch norms
+    /// is ignored.
     pub const SAME: Self = Self {
         name: "same",
-        source: |ours| ours.to_owned(),
+        sources: |wanted| each(wanted, str::to_owned),
         permute: |_, _| None,
         defined: |_| None,
+        subtract: |_| None,
         ignored: |theirs| theirs.ends_with("num_batches_tracked"),
-        squeeze: false,
+        squeeze: true,
     };
+}
+
+/// Their names of all that is wanted, where each follows from ours.
+pub fn each(wanted: &[Wanted], source: impl Fn(&str) -> String) -> Vec<String> {
+    wanted.iter().map(|wanted| source(&wanted.name)).collect()
+}
+
+/// What is subtracted from a tensor.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Subtract {
+    /// A number, from every element: from a running variance, what our epsilon is more than theirs.
+    Number(f32),
+    /// Another of their tensors, element by element: from a running mean, the bias of the convolution before it.
+    Tensor(String),
+}
+
+impl fmt::Display for Subtract {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Number(number) => number.fmt(f),
+            Self::Tensor(name) => name.fmt(f),
+        }
+    }
 }
 
 /// A tensor that is there in another shape.
@@ -66,8 +95,8 @@ pub struct Mismatch {
 /// What became of every tensor.
 ///
 /// A wanted tensor is in exactly one of `used`, `renamed`, `defined`, `missing`, `mismatched` and `unreadable`; a tensor
-/// of the checkpoint is the source of exactly one of these or is in exactly one of `ignored` and `left_over`.
-/// `transposed`, `reshaped` and `converted` say more about tensors that are in `used` or `renamed`.
+/// of the checkpoint is the source of exactly one of these, or is subtracted from one, or is in exactly one of `ignored` and
+/// `left_over`. `transposed`, `reshaped`, `converted` and `subtracted` say more about tensors that are in `used` or `renamed`.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Account {
     /// Taken under the same name.
@@ -92,6 +121,8 @@ pub struct Account {
     pub reshaped: Vec<(String, Vec<usize>)>,
     /// Ours that were rounded or widened to `F32`, and the type before.
     pub converted: Vec<(String, Dtype)>,
+    /// Ours from which something was subtracted, and what.
+    pub subtracted: Vec<(String, Subtract)>,
 }
 
 impl Account {
@@ -106,6 +137,9 @@ impl fmt::Display for Account {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (renamed, taken) = (self.renamed.len(), self.used.len() + self.renamed.len());
         write!(f, "{taken} taken ({renamed} renamed, {} transposed)", self.transposed.len())?;
+        if !self.subtracted.is_empty() {
+            write!(f, ", {} shifted", self.subtracted.len())?;
+        }
         write!(f, ", {} defined, {} ignored", self.defined.len(), self.ignored.len())?;
         first(f, "missing", &self.missing, |(ours, theirs)| match ours == theirs {
             true => ours.clone(),
@@ -142,20 +176,31 @@ fn first<T>(
 ///
 /// Tensors left over are no error: the account names them. [`Error::Incomplete`] carries the account where a wanted
 /// tensor is missing and not defined, has another shape, or holds no real numbers; [`Error::Tensor`] says where a wanted
-/// name comes twice, where the dialect gives one source to two tensors, or where its order of axes is none.
+/// name comes twice, where two containers hold equally much of what is wanted, where the dialect gives one source to two
+/// tensors, or where its order of axes is none.
 pub fn fit(
     dialect: &Dialect,
     tensors: &BTreeMap<String, Tensor>,
     wanted: &[Wanted],
 ) -> Result<(BTreeMap<String, Tensor>, Account), Error> {
-    let prefix = prefix(dialect, tensors, wanted);
+    let said = |what: String| Error::Tensor(format!("dialect {}: {what}", dialect.name));
+    let theirs = (dialect.sources)(wanted);
+    if theirs.len() != wanted.len() {
+        return Err(said(format!("{} names of {} tensors", theirs.len(), wanted.len())));
+    }
+    let Place { prefix, other, .. } = place(dialect, tensors, wanted, &theirs);
+    if let Some(other) = other {
+        return Err(said(format!(
+            "`{other}` and `{prefix}` hold equally many of the tensors wanted; save one of them by itself"
+        )));
+    }
     let (mut out, mut account) = (BTreeMap::new(), Account::default());
     let (mut sources, mut names) = (BTreeMap::new(), BTreeSet::new());
-    for Wanted { name, shape } in wanted {
+    for (Wanted { name, shape }, theirs) in wanted.iter().zip(&theirs) {
         if !names.insert(name) {
             return Err(Error::Tensor(format!("{name} is wanted twice")));
         }
-        let source = format!("{prefix}{}", (dialect.source)(name));
+        let source = format!("{prefix}{theirs}");
         let Some(tensor) = tensors.get(&source) else {
             match (dialect.defined)(name) {
                 Some(value) => {
@@ -167,17 +212,14 @@ pub fn fit(
             continue;
         };
         if let Some(other) = sources.insert(source.clone(), name) {
-            let dialect = dialect.name;
-            return Err(Error::Tensor(format!(
-                "dialect {dialect}: {source} is the source of both {other} and {name}"
-            )));
+            return Err(said(format!("{source} is the source of both {other} and {name}")));
         }
         let axes = (dialect.permute)(name, tensor.shape.len());
         let met: Vec<usize> = match &axes {
             Some(axes) => axes.iter().map(|&a| tensor.shape.get(a).copied().unwrap_or(0)).collect(),
             None => tensor.shape.clone(),
         };
-        if met != *shape && !(dialect.squeeze && without_ones(&met).eq(without_ones(shape))) {
+        if met != *shape && !(dialect.squeeze && differ_by_ones(&met, shape)) {
             account.mismatched.push(Mismatch {
                 name: name.clone(),
                 source,
@@ -187,16 +229,36 @@ pub fn fit(
             continue;
         }
         let moved = match &axes {
-            Some(axes) => &tensor
-                .permute(axes)
-                .map_err(|e| Error::Tensor(format!("dialect {}: {name}: {e}", dialect.name)))?,
+            Some(axes) => &tensor.permute(axes).map_err(|e| said(format!("{name}: {e}")))?,
             None => tensor,
         };
         let finite = |values: &Vec<f32>| values.iter().all(|value| value.is_finite());
-        let Some(values) = moved.to_f32().filter(finite) else {
+        let Some(mut values) = moved.to_f32().filter(finite) else {
             account.unreadable.push((name.clone(), source, tensor.dtype));
             continue;
         };
+        match (dialect.subtract)(theirs) {
+            None => {}
+            Some(Subtract::Number(number)) => {
+                values.iter_mut().for_each(|value| *value -= number);
+                account.subtracted.push((name.clone(), Subtract::Number(number)));
+            }
+            Some(Subtract::Tensor(less)) => {
+                let less = format!("{prefix}{less}");
+                let Some(tensor) = tensors.get(&less) else {
+                    account.missing.push((name.clone(), less));
+                    continue;
+                };
+                let same = |numbers: &Vec<f32>| numbers.len() == values.len() && finite(numbers);
+                let Some(numbers) = tensor.to_f32().filter(same) else {
+                    account.unreadable.push((name.clone(), less, tensor.dtype));
+                    continue;
+                };
+                values.iter_mut().zip(numbers).for_each(|(value, number)| *value -= number);
+                sources.insert(less.clone(), name);
+                account.subtracted.push((name.clone(), Subtract::Tensor(less)));
+            }
+        }
         out.insert(name.clone(), Tensor::from_f32(shape.clone(), values)?);
         if let Some(axes) = axes.filter(|a| !a.is_sorted()) {
             account.transposed.push((name.clone(), axes));
@@ -232,45 +294,53 @@ pub fn fit(
 
 /// How many of the wanted tensors are there, behind the prefix that [`fit`] would take.
 pub fn found(dialect: &Dialect, tensors: &BTreeMap<String, Tensor>, wanted: &[Wanted]) -> usize {
-    count(dialect, tensors, wanted, prefix(dialect, tensors, wanted))
+    place(dialect, tensors, wanted, &(dialect.sources)(wanted)).found
 }
 
-fn count(
-    dialect: &Dialect,
-    tensors: &BTreeMap<String, Tensor>,
-    wanted: &[Wanted],
-    prefix: &str,
-) -> usize {
-    let is_there =
-        |w: &&Wanted| tensors.contains_key(&format!("{prefix}{}", (dialect.source)(&w.name)));
-    wanted.iter().filter(is_there).count()
+/// Where a checkpoint has its state dict.
+struct Place<'a> {
+    /// What stands before the dialect's names: nothing, or a container's name and a dot where more tensors are found so.
+    prefix: &'a str,
+    /// How many are found there.
+    found: usize,
+    /// Another prefix behind which as many are found.
+    other: Option<&'a str>,
 }
 
-/// What stands before the dialect's names: nothing, or a container's name and a dot where more tensors are found so.
-fn prefix<'a>(
+fn place<'a>(
     dialect: &Dialect,
     tensors: &'a BTreeMap<String, Tensor>,
     wanted: &[Wanted],
-) -> &'a str {
-    // The first tensor that must be there shows all prefixes that come into question.
-    let Some(first) = wanted.iter().find(|w| (dialect.defined)(&w.name).is_none()) else {
-        return "";
+    theirs: &[String],
+) -> Place<'a> {
+    let count = |prefix: &str| {
+        theirs.iter().filter(|t| tensors.contains_key(&format!("{prefix}{t}"))).count()
     };
-    let first = (dialect.source)(&first.name);
+    let mut place = Place { prefix: "", found: count(""), other: None };
+    // The first tensor that must be there shows all prefixes that come into question.
+    let mut both = wanted.iter().zip(theirs);
+    let Some((_, first)) = both.find(|(w, _)| (dialect.defined)(&w.name).is_none()) else {
+        return place;
+    };
     let ends = tensors.keys().filter_map(|theirs| theirs.strip_suffix(first.as_str()));
-    let candidates = ends.filter(|prefix| prefix.ends_with('.')).take(16);
-    let (mut best, mut most) = ("", count(dialect, tensors, wanted, ""));
-    for candidate in candidates {
-        let n = count(dialect, tensors, wanted, candidate);
-        if n > most {
-            (best, most) = (candidate, n);
+    for prefix in ends.filter(|prefix| prefix.ends_with('.')).take(16) {
+        let found = count(prefix);
+        if found > place.found {
+            place = Place { prefix, found, other: None };
+        } else if found == place.found && !place.prefix.is_empty() {
+            place.other = Some(place.prefix);
+            place.prefix = prefix;
         }
     }
-    best
+    place
 }
 
-fn without_ones(shape: &[usize]) -> impl Iterator<Item = &usize> {
-    shape.iter().filter(|&&d| d != 1)
+/// Whether one has axes of length 1 that the other leaves out.
+fn differ_by_ones(met: &[usize], wanted: &[usize]) -> bool {
+    let without = |shape: &[usize]| -> Vec<usize> {
+        shape.iter().copied().filter(|&side| side != 1).collect()
+    };
+    met.len() != wanted.len() && without(met) == without(wanted)
 }
 
 fn filled(shape: &[usize], value: f32) -> Result<Tensor, Error> {

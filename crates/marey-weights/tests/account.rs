@@ -5,7 +5,8 @@
 use std::collections::BTreeMap;
 
 use marey_weights::{
-    Account, Dialect, Dtype, Error, Format, Mismatch, Tensor, Wanted, fit, found, read, write,
+    Account, Dialect, Dtype, Error, Format, Mismatch, Subtract, Tensor, Wanted, each, fit, found,
+    read, write,
 };
 
 fn wanted(list: &[(&str, &[usize])]) -> Vec<Wanted> {
@@ -22,16 +23,20 @@ fn counting(shape: &[usize]) -> Tensor {
 fn flax() -> Dialect {
     Dialect {
         name: "flax",
-        source: |ours| match ours.rsplit_once('.') {
-            Some((layer, "weight")) if layer.ends_with("bn") => format!("params.{layer}.scale"),
-            Some((layer, "weight")) => format!("params.{layer}.kernel"),
-            Some((layer, "running_mean")) => format!("batch_stats.{layer}.mean"),
-            _ => format!("params.{ours}"),
-        },
+        sources: |wanted| each(wanted, flax_name),
         permute: |ours, rank| (ours.ends_with("weight") && rank == 2).then(|| vec![1, 0]),
         defined: |ours| ours.ends_with("bn.weight").then_some(1.0),
         ignored: |theirs| theirs == "step",
-        squeeze: true,
+        ..Dialect::SAME
+    }
+}
+
+fn flax_name(ours: &str) -> String {
+    match ours.rsplit_once('.') {
+        Some((layer, "weight")) if layer.ends_with("bn") => format!("params.{layer}.scale"),
+        Some((layer, "weight")) => format!("params.{layer}.kernel"),
+        Some((layer, "running_mean")) => format!("batch_stats.{layer}.mean"),
+        _ => format!("params.{ours}"),
     }
 }
 
@@ -123,9 +128,16 @@ fn the_same_names_need_no_dialect() {
     let (out, account) = fit(&Dialect::SAME, &tensors, &wanted(&[("w", &[2])])).unwrap();
     assert_eq!(out["w"], tensors["w"]);
     assert_eq!((account.used, account.ignored.len()), (vec!["w".to_owned()], 1));
-    // An axis of length 1 is no matter of taste here.
+    // An axis of length 1 may be missing, as in kernels of images, or be too many; it may not be another one.
+    let image = BTreeMap::from([("k".to_owned(), counting(&[4, 3, 7, 7]))]);
+    let (out, account) = fit(&Dialect::SAME, &image, &wanted(&[("k", &[4, 3, 1, 7, 7])])).unwrap();
+    assert_eq!(out["k"], counting(&[4, 3, 1, 7, 7]));
+    assert_eq!(account.reshaped, [("k".to_owned(), vec![4, 3, 7, 7])]);
+    let spread = BTreeMap::from([("k".to_owned(), counting(&[5, 8, 1, 1, 1]))]);
+    assert!(fit(&Dialect::SAME, &spread, &wanted(&[("k", &[5, 8])])).is_ok());
+    let time = BTreeMap::from([("k".to_owned(), counting(&[4, 3, 3, 1, 1]))]);
     assert!(matches!(
-        fit(&Dialect::SAME, &tensors, &wanted(&[("w", &[2, 1])])),
+        fit(&Dialect::SAME, &time, &wanted(&[("k", &[4, 3, 1, 3, 1])])),
         Err(Error::Incomplete(_))
     ));
 
@@ -178,17 +190,68 @@ fn a_state_dict_is_found_in_its_container() {
 
 #[test]
 fn a_dialect_that_errs_is_told() {
-    let one = |_: &str| "w".to_owned();
+    let one = |wanted: &[Wanted]| each(wanted, |_| "w".to_owned());
     let (tensors, list) = (
         BTreeMap::from([("w".to_owned(), counting(&[2, 2]))]),
         wanted(&[("a", &[2, 2]), ("b", &[2, 2])]),
     );
     let error =
-        fit(&Dialect { source: one, ..Dialect::SAME }, &tensors, &list).unwrap_err().to_string();
+        fit(&Dialect { sources: one, ..Dialect::SAME }, &tensors, &list).unwrap_err().to_string();
     assert!(error.contains("w is the source of both a and b"), "{error}");
     assert!(fit(&Dialect::SAME, &tensors, &wanted(&[("w", &[2, 2]), ("w", &[2, 2])])).is_err());
     let twice = Dialect { permute: |_, _| Some(vec![0, 0]), ..Dialect::SAME };
     assert!(matches!(fit(&twice, &tensors, &wanted(&[("w", &[2, 2])])), Err(Error::Tensor(_))));
+}
+
+#[test]
+fn two_containers_with_the_same_are_told() {
+    let wanted = wanted(&[("fc.weight", &[2, 3]), ("fc.bias", &[2])]);
+    let mut tensors = BTreeMap::new();
+    for container in ["ema", "model"] {
+        tensors.insert(format!("{container}.fc.weight"), counting(&[2, 3]));
+        tensors.insert(format!("{container}.fc.bias"), counting(&[2]));
+    }
+    let error = fit(&Dialect::SAME, &tensors, &wanted).unwrap_err().to_string();
+    assert!(error.contains("`ema.` and `model.` hold equally many"), "{error}");
+    // What has more is the one.
+    tensors.remove("ema.fc.bias");
+    let (_, account) = fit(&Dialect::SAME, &tensors, &wanted).unwrap();
+    assert_eq!(account.renamed[0].0, "model.fc.weight");
+}
+
+#[test]
+fn another_batch_norm_is_made_ours() {
+    let theirs = |name: &str| match name {
+        "rm" => Some(Subtract::Tensor("b".into())),
+        "rv" => Some(Subtract::Number(0.25)),
+        _ => None,
+    };
+    let dialect = Dialect { subtract: theirs, ..Dialect::SAME };
+    let mut tensors = BTreeMap::new();
+    for (name, values) in [("rm", [3., 5.]), ("rv", [1., 0.]), ("b", [2., 7.])] {
+        let tensor = Tensor::from_f32(vec![2], values.to_vec()).unwrap();
+        tensors.insert(format!("blobs.{name}"), tensor);
+    }
+    let wanted = wanted(&[("rm", &[2]), ("rv", &[2])]);
+    let (out, account) = fit(&dialect, &tensors, &wanted).unwrap();
+    assert_eq!(out["rm"].to_f32().unwrap(), [1., -2.]);
+    assert_eq!(out["rv"].to_f32().unwrap(), [0.75, -0.25]);
+    let (mean, variance) = ("rm".to_owned(), "rv".to_owned());
+    assert_eq!(
+        account.subtracted,
+        [(mean, Subtract::Tensor("blobs.b".into())), (variance, Subtract::Number(0.25))]
+    );
+    // Each of theirs is spoken for, once.
+    assert!(account.left_over.is_empty() && account.ignored.is_empty(), "{account}");
+    assert!(account.to_string().contains("2 shifted"), "{account}");
+
+    let short = Tensor::from_f32(vec![1], vec![2.]).unwrap();
+    tensors.insert("blobs.b".into(), short);
+    let Err(Error::Incomplete(account)) = fit(&dialect, &tensors, &wanted) else { panic!("fits") };
+    assert_eq!(account.unreadable[0].1, "blobs.b");
+    tensors.remove("blobs.b");
+    let Err(Error::Incomplete(account)) = fit(&dialect, &tensors, &wanted) else { panic!("fits") };
+    assert_eq!(account.missing, [("rm".to_owned(), "blobs.b".to_owned())]);
 }
 
 #[test]

@@ -10,7 +10,7 @@ fn main() -> Result<()> {
     let mut args = std::env::args().skip(1);
     let (film, weights) = args.next().zip(args.next()).context("VIDEO and WEIGHTS are needed")?;
     let i3d = zoo::find("i3d")?;
-    let network = i3d.load(&i3d.sizes(400), weights.as_ref(), &Device::Cpu)?;
+    let network = i3d.load(&i3d.sizes(400), &weights, &Device::Cpu)?;
     let mut film = video::open(&film, &video::Options::default())?;
     let wanted = i3d.views.clips(film.len()?)?;
     let clips = data::clips(&mut *film, &wanted, |clip| i3d.recipe.prepare(&clip))?;

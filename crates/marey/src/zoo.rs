@@ -2,6 +2,7 @@
 
 mod build;
 mod channel_separated;
+mod dialects;
 mod factorized;
 mod hidden;
 mod load;
@@ -19,7 +20,7 @@ use marey_layers::Network;
 use marey_layers::rng::stream;
 use marey_weights::Dialect;
 
-pub use load::{Imported, LoadError};
+pub use load::{Imported, LoadError, Source};
 pub use modality::{FlowRange, Modality};
 pub use table::MODELS;
 

@@ -10,11 +10,11 @@ from .residual import CLIP, Torchvision, residual
 
 
 class C3d(nn.Module):
-    """Tran et al., ICCV 2015, figure 3; the last pooling reaches beyond the end, as in the released Caffe network, or not."""
+    """Tran et al., ICCV 2015, figure 3; the last pooling reaches beyond the end, as in the released Caffe network, or is padded, or neither."""
 
-    def __init__(self, cells, ceil=True):
+    def __init__(self, cells, last={"ceil_mode": True}):
         super().__init__()
-        self.ceil = ceil
+        self.last = last
         conv = lambda c_in, c_out: nn.Conv3d(c_in, c_out, 3, padding=1)
         self.conv1, self.conv2 = conv(3, 64), conv(64, 128)
         self.conv3a, self.conv3b = conv(128, 256), conv(256, 256)
@@ -27,7 +27,7 @@ class C3d(nn.Module):
         x = F.max_pool3d(relu(self.conv2(x)), 2)
         x = F.max_pool3d(relu(self.conv3b(relu(self.conv3a(x)))), 2)
         x = F.max_pool3d(relu(self.conv4b(relu(self.conv4a(x)))), 2)
-        x = F.max_pool3d(relu(self.conv5b(relu(self.conv5a(x)))), 2, ceil_mode=self.ceil)
+        x = F.max_pool3d(relu(self.conv5b(relu(self.conv5a(x)))), 2, **self.last)
         fc6 = relu(self.fc6(x.flatten(1)))
         return self.fc8(relu(self.fc7(fc6))), fc6
 
@@ -125,7 +125,7 @@ def res3d_18():
 
 MODELS = {
     "c3d": (lambda: C3d(1 * 2 * 3), (2, 3, 8, 48, 80), 1.0),
-    "c3d-floor": (lambda: C3d(1 * 1 * 2, ceil=False), (2, 3, 16, 48, 80), 1.0),
+    "c3d-floor": (lambda: C3d(1 * 1 * 2, last={}), (2, 3, 16, 48, 80), 1.0),
     "i3d-flow": (lambda: I3d(c_in=2), (2, 2, 21, 70, 86), 1.0),
     "i3d-two-stream": (
         lambda: Streams(I3d(), I3d(c_in=2), lambda x: (x[:, :3], x[:, 3:]), lambda a, b: (a + b) / 2), (2, 5, 21, 70, 86), 1.0),
@@ -133,6 +133,7 @@ MODELS = {
         lambda: Streams(I3d(lambda part: flat), I3d(lambda part: flat, c_in=6), images, scores), (2, 5, 3, 102, 118), 1.0),
     "inception-3d-fused": (lambda: Fused(3), (2, 5, 15, 102, 118), 1.0),
     "c3d-bn": (lambda: C3dNorm(1 * 1 * 2), (2, 3, 16, 48, 80), 1.0),
+    "c3d-padded": (lambda: C3d(1 * 2 * 3, {"padding": (0, 1, 1)}), (2, 3, 16, 48, 80), 1.0),
     "i3d": (I3d, (2, 3, 21, 70, 86), 1.0),
     "r3d-18": (lambda: Torchvision(tv.r3d_18(num_classes=CLASSES)), *CLIP),
     "r3d-34": (lambda: Torchvision(r3d_34()), *CLIP),

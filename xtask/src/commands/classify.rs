@@ -8,7 +8,7 @@ use candle_nn::ops::softmax;
 use marey::clip::stack;
 use marey::layers::Network;
 use marey::train::metrics::best;
-use marey::zoo::{self, Modality, Model};
+use marey::zoo::{self, Modality, Model, Source};
 use marey::{data, video};
 use serde::Serialize;
 use serde_json::json;
@@ -35,6 +35,9 @@ pub struct Args {
     /// Its weights, in any format `import-weights` takes
     #[arg(long)]
     weights: PathBuf,
+    /// Whose names its tensors have, as `models --json` lists them, or `same` [default: whose most tensors are found by]
+    #[arg(long, value_name = "NAME")]
+    dialect: Option<String>,
     /// Names of the classes, one a line [default: those of Kinetics-400 where the network has 400 classes]
     #[arg(long)]
     labels: Option<PathBuf>,
@@ -91,7 +94,8 @@ pub fn run(args: &Args) -> anyhow::Result<u8> {
     }
     let labels = labels(args, model)?;
     let device = args.device.open()?;
-    let network = model.load(&model.sizes(labels.len()), &args.weights, &device)?;
+    let weights = Source { path: &args.weights, dialect: args.dialect.as_deref() };
+    let network = model.load(&model.sizes(labels.len()), weights, &device)?;
     let (mut answers, mut worst) = (Vec::new(), exit::OK);
     for path in &args.videos {
         match classify(args, model, &*network, &labels, path, &device) {

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use marey::weights::Account;
-use marey::zoo::{self, LoadError};
+use marey::weights::{Account, Subtract};
+use marey::zoo::{self, LoadError, Source};
 
 use crate::cli::count;
 use crate::{exit, out};
@@ -26,6 +26,9 @@ pub struct Args {
     /// As `models` lists it
     #[arg(long)]
     model: String,
+    /// Whose names its tensors have, as `models --json` lists them, or `same` [default: whose most tensors are found by]
+    #[arg(long, value_name = "NAME")]
+    dialect: Option<String>,
     /// Number of classes [default: the paper's]
     #[arg(long, value_parser = count)]
     classes: Option<usize>,
@@ -37,7 +40,8 @@ pub struct Args {
 pub fn run(args: &Args) -> anyhow::Result<u8> {
     let model = zoo::find(&args.model)?;
     let sizes = model.sizes(args.classes.unwrap_or(model.classes));
-    let imported = match model.import(&sizes, &args.source) {
+    let source = Source { path: &args.source, dialect: args.dialect.as_deref() };
+    let imported = match model.import(&sizes, source) {
         Ok(imported) => imported,
         Err(error) => {
             if let LoadError::Fit { account, .. } = &error
@@ -86,6 +90,10 @@ fn list(account: &Account) -> String {
     lines.extend(
         account.converted.iter().map(|(name, from)| format!("converted  {name} from {from}")),
     );
+    lines.extend(account.subtracted.iter().map(|(name, less)| match less {
+        Subtract::Number(number) if *number < 0. => format!("increased  {name} by {}", -number),
+        less => format!("decreased  {name} by {less}"),
+    }));
     lines.extend(account.ignored.iter().map(|name| format!("ignored    {name}")));
     lines.extend(account.left_over.iter().map(|name| format!("left over  {name}")));
     lines.extend(account.mismatched.iter().map(|mismatch| {

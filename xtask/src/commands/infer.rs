@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use anyhow::Context;
 use candle::{DType, Tensor};
 use marey::layers::{in_pool, with_precision};
-use marey::zoo;
+use marey::zoo::{self, Source};
 
 use crate::cli::{Device, Precision, count};
 use crate::exit::{self, failure};
@@ -26,6 +26,9 @@ pub struct Args {
     /// Its weights, in any format `import-weights` takes
     #[arg(long)]
     weights: PathBuf,
+    /// Whose names its tensors have, as `models --json` lists them, or `same` [default: whose most tensors are found by]
+    #[arg(long, value_name = "NAME")]
+    dialect: Option<String>,
     /// A safetensors file with `clip`
     #[arg(long)]
     input: PathBuf,
@@ -51,7 +54,8 @@ pub fn run(args: &Args) -> anyhow::Result<u8> {
     let (_, c_in, t, h, w) = clip.dims5()?;
     let mut sizes = model.sizes(args.classes.unwrap_or(model.classes));
     (sizes.c_in, sizes.input) = (c_in, [t, h, w]);
-    let network = model.load(&sizes, &args.weights, &device)?;
+    let weights = Source { path: &args.weights, dialect: args.dialect.as_deref() };
+    let network = model.load(&sizes, weights, &device)?;
     let pass = || {
         candle::Result::Ok((network.forward_t(&clip, false)?, network.features_t(&clip, false)?))
     };

@@ -142,3 +142,31 @@ fn import_weights_of_another_network_lists_what_does_not_fit() {
     assert!(wrong[0].contains("layer2.0.conv1.0.weight"), "{wrong:?}");
     assert!(!folder.join("w.safetensors").exists());
 }
+
+#[test]
+fn a_dialect_may_be_named_and_an_unknown_one_is_a_usage_error() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    let source = weights(folder, "mc3-18", 2);
+    let source = source.to_str().unwrap();
+    let named = |name| [&import(source, "mc3-18")[..], &["--dialect", name]].concat();
+    let text = done(folder, &named("same")).stdout;
+    assert!(text.contains("mc3-18-2.safetensors (same): 102 taken"), "{text}");
+
+    let there = "there are same, caffe2";
+    let input = clip(folder, "clip", &[1, 3, 2, 16, 16]);
+    for args in [named("x"), [&infer(source, &input)[..], &["--dialect", "x"]].concat()] {
+        let line = refused(2, folder, &args);
+        assert!(line.contains("no dialect called `x`") && line.contains(there), "{line}");
+    }
+    // Named, it is not recognised otherwise: what is missing is named as it was looked for.
+    let ran = run(command(folder, &named("caffe2")));
+    assert_eq!(ran.code, 4, "{ran:?}");
+    assert!(ran.stderr.contains("not the weights of mc3-18 as caffe2 names them"), "{ran:?}");
+    assert!(ran.stdout.contains("missing    fc.bias (looked for as last_out_L2_b)"), "{ran:?}");
+
+    // Nothing that any dialect knows.
+    let other = weights(folder, "i3d", 2);
+    let line = refused(4, folder, &import(other.to_str().unwrap(), "mc3-18"));
+    assert!(line.contains("a name of the dialects same, caffe2; the file has"), "{line}");
+}

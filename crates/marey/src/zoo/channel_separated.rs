@@ -5,47 +5,56 @@ use marey_channel_separated::{bottleneck_dg, grouped, ip_csn, ir_csn};
 use marey_clip::{Normalize, Recipe, Size, Window};
 
 use super::build::resnet;
+use super::dialects::{CAFFE2, IP_CSN_MMACTION2, IR_CSN_MMACTION2, PYTORCHVIDEO};
 use super::{Modality, Model, Views};
 
 /// Oldest first.
 pub(super) const MODELS: &[Model] = &[
     Model {
         name: "ir-csn-26",
+        dialects: &[CAFFE2, PYTORCHVIDEO, IR_CSN_MMACTION2],
         build: |sizes, vb| resnet(ir_csn(Depth::D26, sizes.c_in, sizes.classes), sizes, vb),
         ..CSN
     },
     Model {
         name: "ir-csn-50",
+        dialects: &[CAFFE2, PYTORCHVIDEO, IR_CSN_MMACTION2],
         build: |sizes, vb| resnet(ir_csn(Depth::D50, sizes.c_in, sizes.classes), sizes, vb),
         ..CSN
     },
     Model {
         name: "ir-csn-101",
+        dialects: &[CAFFE2, PYTORCHVIDEO, IR_CSN_MMACTION2],
         build: |sizes, vb| resnet(ir_csn(Depth::D101, sizes.c_in, sizes.classes), sizes, vb),
         ..CSN
     },
     Model {
         name: "ir-csn-152",
+        dialects: &[CAFFE2, PYTORCHVIDEO, IR_CSN_MMACTION2],
         build: |sizes, vb| resnet(ir_csn(Depth::D152, sizes.c_in, sizes.classes), sizes, vb),
         ..CSN
     },
     Model {
         name: "ip-csn-26",
+        dialects: &[CAFFE2, IP_CSN_MMACTION2],
         build: |sizes, vb| resnet(ip_csn(Depth::D26, sizes.c_in, sizes.classes), sizes, vb),
         ..CSN
     },
     Model {
         name: "ip-csn-50",
+        dialects: &[CAFFE2, IP_CSN_MMACTION2],
         build: |sizes, vb| resnet(ip_csn(Depth::D50, sizes.c_in, sizes.classes), sizes, vb),
         ..CSN
     },
     Model {
         name: "ip-csn-101",
+        dialects: &[CAFFE2, IP_CSN_MMACTION2],
         build: |sizes, vb| resnet(ip_csn(Depth::D101, sizes.c_in, sizes.classes), sizes, vb),
         ..CSN
     },
     Model {
         name: "ip-csn-152",
+        dialects: &[CAFFE2, IP_CSN_MMACTION2],
         build: |sizes, vb| resnet(ip_csn(Depth::D152, sizes.c_in, sizes.classes), sizes, vb),
         ..CSN
     },
@@ -122,6 +131,6 @@ pub(super) const CSN: Model = Model {
         normalize: Normalize::KINETICS,
     },
     views: Views { clips: 10, window: Window { length: 32, stride: 2 } },
-    dialects: &[],
+    dialects: &[CAFFE2],
     build: |sizes, vb| resnet(ir_csn(Depth::D50, sizes.c_in, sizes.classes), sizes, vb),
 };

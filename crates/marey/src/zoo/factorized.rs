@@ -10,6 +10,7 @@ use marey_factorized::{
 use marey_weights::Dialect;
 
 use super::build::{fstcn, inception, mrzzm, p3d, plain, resnet};
+use super::dialects::{CAFFE2, CAFFE2_IN_TORCHVISION, KYLEMIN};
 use super::three_d::VIDEO_RESNET;
 use super::{Modality, Model, Sizes, Views};
 
@@ -92,6 +93,7 @@ pub(super) const MODELS: &[Model] = &[
     },
     Model {
         name: "mc3-18",
+        dialects: &[CAFFE2_IN_TORCHVISION],
         build: |sizes, vb| resnet(marey_factorized::mc3_18(sizes.c_in, sizes.classes), sizes, vb),
         ..FACTORIZED
     },
@@ -127,6 +129,7 @@ pub(super) const MODELS: &[Model] = &[
     },
     Model {
         name: "r2plus1d-18",
+        dialects: &[],
         build: |sizes, vb| {
             resnet(marey_factorized::r2plus1d_18(sizes.c_in, sizes.classes), sizes, vb)
         },
@@ -164,6 +167,7 @@ pub(super) const MODELS: &[Model] = &[
     },
     Model {
         name: "s3d",
+        dialects: &[KYLEMIN],
         build: |sizes, vb| inception(s3d(sizes.c_in, sizes.classes), sizes, vb),
         ..S3D
     },
@@ -271,7 +275,7 @@ const S3D_SLIM: Model = Model {
 };
 
 /// Those of them that are factorized.
-const FACTORIZED: Model = Model { family: "marey-factorized", ..VIDEO_RESNET };
+const FACTORIZED: Model = Model { family: "marey-factorized", dialects: &[CAFFE2], ..VIDEO_RESNET };
 
 /// Those whose released weights were trained on 32 frames.
 const OF_32_FRAMES: Model = Model {

