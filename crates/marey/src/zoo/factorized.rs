@@ -7,7 +7,6 @@ use marey_factorized::{
     FstCnConfig, Group, Stem, bottom_heavy, fr2d_18, fstcn_mrzzm, i2d, mc, p3d_199, p3d_a, p3d_b,
     p3d_c, r2d_18, r2plus1d, rmc, s3d, s3d_g, s3d_g_slim, s3d_slim, top_heavy,
 };
-use marey_weights::Dialect;
 
 use super::build::{fstcn, inception, mrzzm, p3d, plain, resnet};
 use super::dialects::{CAFFE2, CAFFE2_IN_TORCHVISION, KYLEMIN};
@@ -240,12 +239,9 @@ const P3D: Model = Model {
         normalize: Normalize { mean: [123. / 255., 117. / 255., 104. / 255.], std: [1. / 255.; 3] },
     },
     views: Views { clips: 20, window: Window { length: 16, stride: 1 } },
-    dialects: &[P3D_PYTORCH],
+    dialects: &[],
     build: |sizes, vb| p3d(marey_factorized::p3d(Depth::D50, sizes.c_in, sizes.classes), sizes, vb),
 };
-
-/// The release for PyTorch, whose last stage has convolutions over images.
-const P3D_PYTORCH: Dialect = Dialect { name: "pseudo-3d-pytorch", squeeze: true, ..Dialect::SAME };
 
 /// What the separated Inceptions share: clips as torchvision tests its weights, but for the length: the paper's 64 frames, not
 /// 128.
