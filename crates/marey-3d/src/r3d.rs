@@ -2,6 +2,15 @@
 //!
 //! Reference: Tran et al., "A Closer Look at Spatiotemporal Convolutions for Action Recognition", CVPR 2018, section
 //! 3.2, <https://arxiv.org/abs/1711.11248>. Weights are named as in torchvision's `r3d_18`.
+//!
+//! ```text
+//!   clip ── stem 3x7x7 ── layer1 ── layer2 ── layer3 ── layer4 ── mean ── fc
+//!   16x112²     16x56²    16x56²    8x28²     4x14²     2x7²
+//!                  64       64       128       256       512
+//!
+//!   a block:  x ── 3x3x3 norm ReLU ── 3x3x3 norm ── + ── ReLU
+//!             └─────── (1x1x1 norm) ────────────────┘
+//! ```
 
 use marey_backbone::video_resnet::{CAFFE2, conv_3d};
 use marey_backbone::{Depth, VideoResNetConfig};

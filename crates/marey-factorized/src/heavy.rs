@@ -2,6 +2,14 @@
 //!
 //! Reference: Xie et al., "Rethinking Spatiotemporal Feature Learning", ECCV 2018, sections 3.1 and 3.2,
 //! <https://arxiv.org/abs/1712.04851>. Frames are left out and pooled where I3D does. Weights are named as in pytorch-i3d.
+//!
+//! ```text
+//!                    input ── 1a ─ 2b ─ 2c ─ 3b ─ 3c ─ 4b ─ ... ─ 5c ── logits
+//!   I3D                       3D   3D   3D   3D   3D   3D   ...   3D
+//!   bottom-heavy              3D   3D   3D   3D   3D   2D   ...   2D
+//!   top-heavy                 2D   2D   2D   2D   2D   3D   ...   3D
+//!   I2D                       2D   2D   2D   2D   2D   2D   ...   2D
+//! ```
 
 use marey_backbone::inflated::{inflated, unit_2d, unit_3d};
 use marey_backbone::{InceptionConfig, PARTS, UnitFn};

@@ -2,6 +2,18 @@
 //!
 //! Reference: Tran et al., CVPR 2018, section 3.3, <https://arxiv.org/abs/1711.11248>. Weights are named as in
 //! torchvision's `mc3_18`. Frames are halved by 3D kernels only.
+//!
+//! ```text
+//!             stem     layer1   layer2   layer3   layer4     frames left of 16
+//!   MC2       3x7x7 │  1x3x3    1x3x3    1x3x3    1x3x3      16
+//!   MC3       3x7x7    3x3x3 │  1x3x3    1x3x3    1x3x3      16
+//!   MC4       3x7x7    3x3x3    3x3x3 │  1x3x3    1x3x3       8
+//!   MC5       3x7x7    3x3x3    3x3x3    3x3x3 │  1x3x3       4
+//!   rMC2      1x7x7 │  3x3x3    3x3x3    3x3x3    3x3x3       2
+//!   rMC3      1x7x7    1x3x3 │  3x3x3    3x3x3    3x3x3       2
+//!   rMC4      1x7x7    1x3x3    1x3x3 │  3x3x3    3x3x3       4
+//!   rMC5      1x7x7    1x3x3    1x3x3    1x3x3 │  3x3x3       8
+//! ```
 
 use marey_backbone::video_resnet::{CAFFE2, conv_2d, conv_3d, flat_stem};
 use marey_backbone::{Depth, Stage, VideoResNetConfig};

@@ -2,6 +2,13 @@
 //!
 //! Reference: Tran et al., CVPR 2018, section 3.1, <https://arxiv.org/abs/1711.11248>. Weights are named as torchvision
 //! names those of its `VideoResNet`.
+//!
+//! ```text
+//!            stem             layer1  layer2  layer3  layer4
+//!   R2D      Lx7x7, L -> 1     1x3x3   1x3x3   1x3x3   1x3x3   one image of all frames
+//!   f-R2D    1x7x7             1x3x3   1x3x3   1x3x3   1x3x3   L images, averaged at the end
+//!              112² -> 56²     56²     28²     14²     7²
+//! ```
 
 use marey_backbone::video_resnet::{CAFFE2, collapsing_stem, conv_2d, flat_stem};
 use marey_backbone::{Depth, VideoResNetConfig};

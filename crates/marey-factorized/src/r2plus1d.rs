@@ -5,6 +5,15 @@
 //!
 //! There are two dialects of the middle channels. The paper's, and the authors' code: those of each convolution by itself.
 //! torchvision's: both convolutions of a block have the first one's, which makes the network a little thinner.
+//!
+//! ```text
+//!    3D                 (2+1)D
+//!                       1 x d x d ── M channels
+//!   t x d x d    ->     batch norm, ReLU
+//!                       t x 1 x 1 ── N channels
+//!
+//!   M = t d² C N / (d² C + t N), rounded down: as many parameters as the kernel of C to N channels had.
+//! ```
 
 use candle::Result;
 use candle_nn::VarBuilder;

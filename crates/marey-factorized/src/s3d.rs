@@ -3,6 +3,15 @@
 //! Reference: Xie et al., "Rethinking Spatiotemporal Feature Learning: Speed-Accuracy Trade-offs in Video
 //! Classification", ECCV 2018, section 3.3, <https://arxiv.org/abs/1712.04851>. Weights are named as in torchvision's
 //! `s3d`, whose stem is taken apart too and whose padding is the same at both ends.
+//!
+//! ```text
+//!   S3D: each k x k x k            S3D-G: after each branch of a block
+//!
+//!   k x k x k    ->   1 x k x k     x ──┬───────────────────────────── * ── y
+//!                     norm, ReLU        └ mean over t, h, w ─ W ─ sigmoid ┘
+//!                     k x 1 x 1
+//!                     norm, ReLU
+//! ```
 
 use candle::Result;
 use candle_nn::VarBuilder;
