@@ -16,7 +16,7 @@
 
 use marey_backbone::plain::{After, PlainConfig, PlainFull};
 
-use crate::c3d::{conv, pool};
+use crate::c3d::{c3d, conv, pool};
 
 /// Frames that the kernels of the five convolutions see.
 pub type Depths = [usize; 5];
@@ -36,14 +36,10 @@ pub fn exploratory(depths: Depths, side: usize, c_in: usize, num_classes: usize)
         .map(|((name, filters), depth)| conv(name, filters, depth).then(After::Pool(pool(name))));
     let full = |name| PlainFull { name, units: 2048, dropout: 0.5 };
     PlainConfig {
-        c_in,
         convs: convs.collect(),
-        norm: None,
         full: vec![full("fc6"), full("fc7")],
-        features: 0,
-        classifier: "fc8",
         input: [16, side, side],
-        num_classes,
+        ..c3d(c_in, num_classes)
     }
     .map_pools(|pool| pool.ceil = true)
 }

@@ -26,6 +26,22 @@ pub enum Average {
     Logits,
 }
 
+impl Average {
+    /// Logits `[N, K]`, each with its weight, to those of their average.
+    pub fn of(self, all: &[(Tensor, f64)]) -> Result<Tensor> {
+        let total: f64 = all.iter().map(|(_, weight)| weight).sum();
+        let shares = all.iter().map(|(logits, weight)| (logits, weight / total));
+        match self {
+            Self::Logits => sum(shares.map(|(logits, share)| logits * share)),
+            Self::Scores => {
+                let scores =
+                    shares.map(|(logits, share)| log_softmax(logits, D::Minus1)? + share.ln());
+                Tensor::stack(&scores.collect::<Result<Vec<_>>>()?, 0)?.log_sum_exp(0)
+            }
+        }
+    }
+}
+
 /// Streams, `[N, C, T, H, W]` to logits `[N, K]`.
 pub struct Late {
     average: Average,
@@ -65,21 +81,10 @@ impl Network for Late {
 
 impl ModuleT for Late {
     fn forward_t(&self, xs: &Tensor, train: bool) -> Result<Tensor> {
-        let total: f64 = self.streams.iter().map(|stream| stream.weight).sum();
-        let mut all = Vec::with_capacity(self.streams.len());
-        for Stream { view, network, weight } in &self.streams {
-            let logits = network.forward_t(&view(xs)?, train)?;
-            all.push((logits, weight / total));
-        }
-        match self.average {
-            Average::Logits => sum(all.into_iter().map(|(logits, share)| logits * share)),
-            Average::Scores => {
-                let scores = all
-                    .into_iter()
-                    .map(|(logits, share)| log_softmax(&logits, D::Minus1)? + share.ln());
-                Tensor::stack(&scores.collect::<Result<Vec<_>>>()?, 0)?.log_sum_exp(0)
-            }
-        }
+        let logits = self.streams.iter().map(|Stream { view, network, weight }| {
+            Ok((network.forward_t(&view(xs)?, train)?, *weight))
+        });
+        self.average.of(&logits.collect::<Result<Vec<_>>>()?)
     }
 }
 

@@ -10,10 +10,10 @@
 //!     └── middle frame ────────────────────────────────────────────────────────────────────── VGG-16 ──┘ 1
 //! ```
 
-use candle::{D, ModuleT, Result, Tensor};
+use candle::{ModuleT, Result, Tensor};
 use candle_nn::VarBuilder;
 use candle_nn::loss::cross_entropy;
-use candle_nn::ops::log_softmax;
+use marey_backbone::late::{Average, Late, Stream};
 use marey_backbone::plain::PlainFull;
 use marey_backbone::view::middle_frame;
 use marey_backbone::{Plain, PlainConfig, vgg_16};
@@ -161,31 +161,6 @@ fn twice(xs: &Tensor, axis: usize) -> Result<Tensor> {
     Tensor::stack(&both, axis + 1)?.flatten(axis, axis + 1)
 }
 
-/// A hidden two-stream network.
-#[derive(Debug, Clone, PartialEq)]
-pub struct HiddenTwoStreamConfig {
-    /// The stream of frames.
-    pub spatial: PlainConfig,
-    /// The stream of motion.
-    pub temporal: HiddenTemporalConfig,
-}
-
-/// The paper's network, for clips `[N, 3, 11, 224, 224]`: VGG-16 for frames, and the stacked temporal stream trained by all
-/// losses.
-pub fn hidden_two_stream(num_classes: usize) -> HiddenTwoStreamConfig {
-    HiddenTwoStreamConfig {
-        spatial: vgg_16(3, num_classes),
-        temporal: hidden_temporal(Training::ActionsAndFlow, num_classes),
-    }
-}
-
-impl HiddenTwoStreamConfig {
-    /// With every count of filters and units divided by `shrink`.
-    pub fn shrunk(self, shrink: usize) -> Self {
-        Self { spatial: self.spatial.shrunk(shrink), temporal: self.temporal.shrunk(shrink) }
-    }
-}
-
 /// The weight of the temporal stream; the spatial one has 1.
 const TEMPORAL: f64 = 1.5;
 
@@ -194,54 +169,28 @@ fn frame(xs: &Tensor) -> Result<Tensor> {
     middle_frame(xs)? * 255.
 }
 
-/// VGG-16 on the middle frame and the stacked temporal stream, fused late: clips `[N, 3, 11, H, W]`, bytes divided by 255 less
-/// their mean, to logits `[N, K]`.
+/// The paper's hidden two-stream network: VGG-16 on the middle frame and the stacked temporal stream, fused late. Clips
+/// `[N, 3, 11, H, W]`, bytes divided by 255 less their mean, to logits `[N, K]`.
 ///
 /// The logits are logarithms of the fused scores, so that their softmax is the scores: the mean of the softmax scores of both
 /// streams, the temporal one weighted 1.5. (Released code has the streams' outputs cut at 0 and divided by their sum in place
-/// of a softmax.) Weights are at `spatial` and `temporal`.
-pub struct HiddenTwoStream {
-    spatial: Plain,
-    temporal: HiddenTemporal,
-}
-
-impl HiddenTwoStream {
-    /// Builds the network at `vb`.
-    pub fn new(config: &HiddenTwoStreamConfig, vb: VarBuilder) -> Result<Self> {
-        Ok(Self {
-            spatial: Plain::new(&config.spatial, vb.pp("spatial"))?,
-            temporal: HiddenTemporal::new(&config.temporal, vb.pp("temporal"))?,
-        })
-    }
-}
-
-impl Network for HiddenTwoStream {
-    /// `fc7` of both streams side by side, `[N, 8192]`.
-    fn features_t(&self, xs: &Tensor, train: bool) -> Result<Tensor> {
-        let spatial = self.spatial.features_t(&frame(xs)?, train)?;
-        Tensor::cat(&[spatial, self.temporal.features_t(xs, train)?], 1)
-    }
-
-    /// The sum of both streams' losses: each is trained as if it were alone.
-    fn loss(&self, xs: &Tensor, labels: &Tensor, train: bool) -> Result<Tensor> {
-        let spatial = self.spatial.loss(&frame(xs)?, labels, train)?;
-        spatial + self.temporal.loss(xs, labels, train)?
-    }
-}
-
-impl ModuleT for HiddenTwoStream {
-    fn forward_t(&self, xs: &Tensor, train: bool) -> Result<Tensor> {
-        let spatial = self.spatial.forward_t(&frame(xs)?, train)?;
-        fused(&spatial, &self.temporal.forward_t(xs, train)?, TEMPORAL)
-    }
-}
-
-/// Logarithms of the mean of two streams' softmax scores, the second one weighted `weight`, from their logits `[N, K]`.
-pub fn fused(first: &Tensor, second: &Tensor, weight: f64) -> Result<Tensor> {
-    let logs = |xs: &Tensor, share: f64| log_softmax(xs, D::Minus1)? + share.ln();
-    let first = logs(first, 1. / (1. + weight))?;
-    let second = logs(second, weight / (1. + weight))?;
-    let most = first.maximum(&second)?.detach();
-    let sum = ((first - &most)?.exp()? + (second - &most)?.exp()?)?;
-    sum.log()? + most
+/// of a softmax.) Weights are at `spatial` and `temporal`. Each stream is trained as if it were alone.
+pub fn hidden_two_stream(
+    spatial: &PlainConfig,
+    temporal: &HiddenTemporalConfig,
+    vb: VarBuilder,
+) -> Result<Late> {
+    let streams = vec![
+        Stream {
+            view: Box::new(frame),
+            network: Box::new(Plain::new(spatial, vb.pp("spatial"))?),
+            weight: 1.,
+        },
+        Stream {
+            view: Box::new(|xs| Ok(xs.clone())),
+            network: Box::new(HiddenTemporal::new(temporal, vb.pp("temporal"))?),
+            weight: TEMPORAL,
+        },
+    ];
+    Late::new(Average::Scores, streams)
 }

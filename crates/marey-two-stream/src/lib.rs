@@ -17,8 +17,7 @@ pub mod warp;
 pub use bn_inception::{BnInception, BnInceptionConfig, Norms};
 pub use fused::{Fused, FusedConfig, Times, fused, spatiotemporal};
 pub use hidden::{
-    HiddenTemporal, HiddenTemporalConfig, HiddenTwoStream, HiddenTwoStreamConfig, Training,
-    hidden_temporal, hidden_two_stream,
+    HiddenTemporal, HiddenTemporalConfig, Training, hidden_temporal, hidden_two_stream,
 };
 pub use karpathy::{
     Karpathy, KarpathyConfig, Sees, early_fusion, late_fusion, multiresolution, single_frame,

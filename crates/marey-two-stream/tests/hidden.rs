@@ -3,9 +3,10 @@
 use candle::{DType, Device, Module, ModuleT, Result, Tensor};
 use candle_nn::VarMap;
 use candle_nn::loss::cross_entropy;
+use marey_backbone::late::Average;
 use marey_layers::{ConvTranspose3d, ConvTranspose3dConfig, Network, backward, seeded};
 use marey_two_stream::flow_loss::flow_loss;
-use marey_two_stream::hidden::{fused, in_bytes};
+use marey_two_stream::hidden::in_bytes;
 use marey_two_stream::{
     HiddenTemporal, HiddenTemporalConfig, MotionNet, MotionNetConfig, Training, hidden_temporal,
 };
@@ -41,11 +42,14 @@ fn fused_logits_are_logarithms_of_weighted_scores() -> Result<()> {
     // Scores 1/4 and 3/4, and 1/2 and 1/2: with 1.5 for the second, 0.4 and 0.6 of each.
     let first = Tensor::new(&[[1f64, 3.]], &Device::Cpu)?.log()?;
     let second = Tensor::new(&[[7f64, 7.]], &Device::Cpu)?;
-    let got = fused(&first, &second, 1.5)?.exp()?.to_vec2::<f64>()?;
+    let got = Average::Scores
+        .of(&[(first.clone(), 1.), (second.clone(), 1.5)])?
+        .exp()?
+        .to_vec2::<f64>()?;
     assert!((got[0][0] - 0.4).abs() < 1e-12 && (got[0][1] - 0.6).abs() < 1e-12, "{got:?}");
     // What neither stream believes in does not become infinite.
     let sure = Tensor::new(&[[0f32, 400.]], &Device::Cpu)?;
-    let got = fused(&sure, &sure, 1.5)?.to_vec2::<f32>()?;
+    let got = Average::Scores.of(&[(sure.clone(), 1.), (sure.clone(), 1.5)])?.to_vec2::<f32>()?;
     assert!((got[0][0] + 400.).abs() < 1e-3 && got[0][1].abs() < 1e-6, "{got:?}");
     Ok(())
 }

@@ -3,14 +3,14 @@
 use candle::Result;
 use candle_nn::VarBuilder;
 use marey_backbone::{
-    Inception3d, InceptionConfig, Plain, PlainConfig, VideoResNet, VideoResNetConfig,
+    Inception3d, InceptionConfig, Plain, PlainConfig, VideoResNet, VideoResNetConfig, vgg_16,
 };
 use marey_factorized::{FstCn, FstCnConfig, Mrzzm, MrzzmConfig, P3d, P3dConfig};
 use marey_layers::Network;
 use marey_two_stream::{
-    Fused, FusedConfig, HiddenTemporal, HiddenTemporalConfig, HiddenTwoStream, Karpathy,
-    KarpathyConfig, MotionNetConfig, Snippet, Spatial, Stacking, Temporal, TemporalConfig,
-    Training, Tsn, TsnConfig, hidden_temporal, hidden_two_stream,
+    Fused, FusedConfig, HiddenTemporal, HiddenTemporalConfig, Karpathy, KarpathyConfig,
+    MotionNetConfig, Snippet, Spatial, Stacking, Temporal, TemporalConfig, Training, Tsn,
+    TsnConfig, hidden_temporal, hidden_two_stream,
 };
 
 use super::Sizes;
@@ -148,10 +148,9 @@ pub(super) fn hidden(training: Training, sizes: &Sizes, vb: VarBuilder) -> Built
 
 pub(super) fn hidden_both(sizes: &Sizes, vb: VarBuilder) -> Built {
     let [_, h, w] = sizes.input;
-    let mut config = hidden_two_stream(sizes.classes);
-    config.spatial = sized(config.spatial, [1, h, w], sizes);
-    config.temporal = stacked(config.temporal, sizes);
-    Ok(Box::new(HiddenTwoStream::new(&config, vb)?))
+    let spatial = sized(vgg_16(3, sizes.classes), [1, h, w], sizes);
+    let temporal = stacked(hidden_temporal(Training::ActionsAndFlow, sizes.classes), sizes);
+    Ok(Box::new(hidden_two_stream(&spatial, &temporal, vb)?))
 }
 
 /// A stacked temporal stream at the sizes asked for.
