@@ -1,0 +1,11 @@
+#![doc = include_str!("../README.md")]
+
+pub mod error;
+pub mod field;
+pub mod flow;
+pub mod grey;
+
+pub use error::{Error, Result};
+pub use field::Field;
+pub use flow::{Estimator, Flow};
+pub use grey::Grey;
