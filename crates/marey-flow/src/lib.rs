@@ -9,3 +9,4 @@ pub use error::{Error, Result};
 pub use field::Field;
 pub use flow::{Estimator, Flow};
 pub use grey::Grey;
+pub mod tvl1;
