@@ -1,7 +1,9 @@
 #![doc = include_str!("../README.md")]
 
+mod disk;
 pub mod error;
 pub mod field;
+pub mod files;
 pub mod flow;
 pub mod grey;
 
