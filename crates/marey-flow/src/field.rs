@@ -1,5 +1,7 @@
 //! One field of displacements, as plain numbers.
 
+use image::RgbImage;
+
 use crate::{Error, Result};
 
 /// Where each pixel of a frame is in another: displacements along x and y, in pixels, row by row.
@@ -67,6 +69,12 @@ impl Field {
         known.then_some([self.x[at], self.y[at]])
     }
 
+    /// Column, row and [`get`](Self::get) of every pixel, row by row.
+    pub fn pixels(&self) -> impl Iterator<Item = (usize, usize, Option<[f32; 2]>)> {
+        let places = (0..self.height).flat_map(|y| (0..self.width).map(move |x| (x, y)));
+        places.map(|(column, row)| (column, row, self.get(column, row)))
+    }
+
     /// Both planes, x before y.
     pub fn into_planes(self) -> [Vec<f32>; 2] {
         [self.x, self.y]
@@ -98,6 +106,23 @@ impl Field {
             }
         }
         Ok((known > 0).then(|| sum / known as f64))
+    }
+
+    /// Width and height as images count them.
+    pub(crate) fn sides(&self) -> Result<(u32, u32)> {
+        let sides = u32::try_from(self.width).ok().zip(u32::try_from(self.height).ok());
+        sides.ok_or_else(|| Error::Input("the field is too large for an image".into()))
+    }
+
+    pub(crate) fn same_size_as_image(&self, image: &RgbImage) -> Result<()> {
+        let (width, height) = image.dimensions();
+        if self.sides()? == (width, height) {
+            return Ok(());
+        }
+        Err(Error::Input(format!(
+            "a picture is of a frame and a field of one size, not of {width}x{height} and {}x{} pixels",
+            self.width, self.height
+        )))
     }
 
     pub(crate) fn same_size(&self, other: &Self, what: &str) -> Result<()> {
