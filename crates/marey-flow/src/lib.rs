@@ -1,11 +1,14 @@
 #![doc = include_str!("../README.md")]
 
+mod bilinear;
 pub mod error;
 pub mod field;
 pub mod flow;
 pub mod grey;
+pub mod stacking;
 
 pub use error::{Error, Result};
 pub use field::Field;
 pub use flow::{Estimator, Flow};
 pub use grey::Grey;
+pub use stacking::{Stacking, bidirectional, subtract_mean};
