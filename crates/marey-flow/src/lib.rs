@@ -6,9 +6,11 @@ pub mod field;
 pub mod flow;
 pub mod grey;
 pub mod stacking;
+pub mod warp;
 
 pub use error::{Error, Result};
 pub use field::Field;
 pub use flow::{Estimator, Flow};
 pub use grey::Grey;
 pub use stacking::{Stacking, bidirectional, subtract_mean};
+pub use warp::{warp, warp_grey, warp_rgb};
