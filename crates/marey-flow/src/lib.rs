@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 mod bilinear;
+pub mod consistency;
 pub mod error;
 pub mod field;
 pub mod flow;
@@ -8,6 +9,7 @@ pub mod grey;
 pub mod stacking;
 pub mod warp;
 
+pub use consistency::Consistency;
 pub use error::{Error, Result};
 pub use field::Field;
 pub use flow::{Estimator, Flow};
