@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 mod bilinear;
+pub mod camera;
 pub mod consistency;
 pub mod error;
 pub mod field;
@@ -9,6 +10,7 @@ pub mod grey;
 pub mod stacking;
 pub mod warp;
 
+pub use camera::{CameraMotion, Homography, WarpedFlow, camera_motion, compensate, warped_flow};
 pub use consistency::Consistency;
 pub use error::{Error, Result};
 pub use field::Field;
