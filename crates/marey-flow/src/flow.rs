@@ -80,4 +80,16 @@ mod tests {
         assert!(Flow::new(Tensor::zeros((1, 3, 1, 2, 2), DType::F32, &Device::Cpu)?).is_err());
         Ok(())
     }
+
+    #[test]
+    fn mirrored_twice_is_unchanged() -> Result<()> {
+        let field = |t: usize| {
+            Field::from_fn(5, 3, |x, y| [(x * x + t) as f32 - 7., (x + y * t) as f32 / 3.])
+        };
+        let fields = [field(0)?, field(4)?];
+        assert_eq!(fields[1].flip().flip(), fields[1]);
+        let flow = Flow::from_fields(&fields, &Device::Cpu)?;
+        assert_eq!(flow.flip()?.flip()?.fields()?, flow.fields()?);
+        Ok(())
+    }
 }
