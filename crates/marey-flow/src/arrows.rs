@@ -2,6 +2,7 @@
 
 use image::{Rgb, RgbImage};
 
+use crate::error::same_size;
 use crate::{Error, Field, Result, colour};
 
 /// Arrows from where pixels are to where they go.
@@ -36,7 +37,11 @@ impl Arrows {
     ///
     /// If frame and field are not of one size, the step is 0 or the scale is not a positive number.
     pub fn draw(&self, frame: &RgbImage, field: &Field) -> Result<RgbImage> {
-        field.same_size_as_image(frame)?;
+        same_size(
+            "a picture is of a frame and a field",
+            crate::grey::size_of(frame),
+            field.size(),
+        )?;
         if self.step == 0 || !self.scale.is_finite() || self.scale <= 0. {
             return Err(Error::Input(format!("{self:?} cannot be drawn")));
         }

@@ -15,7 +15,8 @@ pub use homography::Homography;
 pub use matches::{Match, Patches, flow_matches};
 pub use ransac::Ransac;
 
-use crate::{Error, Field, Grey, Result};
+use crate::error::same_size;
+use crate::{Field, Grey, Result};
 
 /// What the camera does, as far as it was found out.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -46,11 +47,11 @@ pub fn camera_motion(
     flow: Option<&Field>,
     seed: u64,
 ) -> Result<CameraMotion> {
-    same_size(from, [to.width(), to.height()])?;
+    same_size("the camera's motion is of frames", from.size(), to.size())?;
     let corners = Corners::default().of(from);
     let mut matches = Patches::default().matches(&corners, from, to);
     if let Some(flow) = flow {
-        same_size(from, [flow.width(), flow.height()])?;
+        same_size("the camera's motion is of frames and flow", from.size(), flow.size())?;
         matches.extend(flow_matches(&corners, flow));
     }
     let unknown =
@@ -82,7 +83,7 @@ pub fn compensate(field: &Field, camera: &Homography) -> Result<Field> {
 /// within 5 pixels of its border, it is the first frame, so that nothing seems to move there.
 pub fn steadied(from: &Grey, to: &Grey, camera: &Homography) -> Result<Grey> {
     const MARGIN: f64 = 5.;
-    same_size(from, [to.width(), to.height()])?;
+    same_size("the camera's motion is of frames", from.size(), to.size())?;
     let (w, h) = (to.width(), to.height());
     let well_inside = |place: f64, len: usize| place > MARGIN && place < len as f64 - 1. - MARGIN;
     let pixel = |at: usize| {
@@ -120,17 +121,6 @@ pub fn warped_flow(
         false => flow.clone(),
     };
     Ok(WarpedFlow { flow, warped, camera })
-}
-
-fn same_size(frame: &Grey, [w, h]: [usize; 2]) -> Result<()> {
-    if [frame.width(), frame.height()] == [w, h] {
-        return Ok(());
-    }
-    Err(Error::Input(format!(
-        "the camera's motion is of frames and flow of one size, not of {}x{} and {w}x{h} pixels",
-        frame.width(),
-        frame.height()
-    )))
 }
 
 #[cfg(test)]
@@ -277,6 +267,6 @@ mod tests {
         });
         let found = found.unwrap();
         assert_eq!((times, &found.flow, found.camera.found()), (1, &found.warped, false));
-        assert!(warped_flow(&flat, &flat, 1, |_, _| Err(Error::Input("none".into()))).is_err());
+        assert!(warped_flow(&flat, &flat, 1, |_, _| Err(crate::Error::Input("none".into()))).is_err());
     }
 }

@@ -4,6 +4,7 @@
 //! section 3.
 
 use crate::bilinear::Around;
+use crate::error::same_size;
 use crate::{Field, Result};
 
 /// How well two fields undo each other, pixel by pixel of the first frame.
@@ -16,7 +17,7 @@ pub struct Consistency {
 impl Consistency {
     /// Of the field from a frame to another, and the one back. Both are of one size.
     pub fn new(forward: &Field, backward: &Field) -> Result<Self> {
-        forward.same_size(backward, "consistency")?;
+        same_size("consistency is of fields", forward.size(), backward.size())?;
         let (w, h) = (forward.width(), forward.height());
         let pixel = |(at, (fx, fy)): (usize, (&f32, &f32))| {
             let there = [f64::from(*fx), f64::from(*fy)];

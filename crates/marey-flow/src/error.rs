@@ -60,6 +60,14 @@ impl Error {
     }
 }
 
+/// Refuses what is not of one size, `[width, height]` each; `what` says of what that is.
+pub(crate) fn same_size(what: &str, [aw, ah]: [usize; 2], [bw, bh]: [usize; 2]) -> Result<()> {
+    if (aw, ah) == (bw, bh) {
+        return Ok(());
+    }
+    Err(Error::Input(format!("{what} of one size, not of {aw}x{ah} and {bw}x{bh} pixels")))
+}
+
 impl From<Error> for candle::Error {
     fn from(error: Error) -> Self {
         Self::wrap(error)

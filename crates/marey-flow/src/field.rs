@@ -1,7 +1,6 @@
 //! One field of displacements, as plain numbers.
 
-use image::RgbImage;
-
+use crate::error::same_size;
 use crate::{Error, Result};
 
 /// Where each pixel of a frame is in another: displacements along x and y, in pixels, row by row.
@@ -47,6 +46,11 @@ impl Field {
     /// Rows.
     pub fn height(&self) -> usize {
         self.height
+    }
+
+    /// Width and height.
+    pub fn size(&self) -> [usize; 2] {
+        [self.width, self.height]
     }
 
     /// Displacements along x, to the right.
@@ -96,7 +100,7 @@ impl Field {
     /// Mean length of the difference to `other` over the pixels that both know, in pixels: the end-point error, if one of them
     /// is the truth. Nothing where no pixel is known to both.
     pub fn end_point_error(&self, other: &Self) -> Result<Option<f64>> {
-        self.same_size(other, "an end-point error")?;
+        same_size("an end-point error is of fields", self.size(), other.size())?;
         let pairs = self.x.iter().zip(&self.y).zip(other.x.iter().zip(&other.y));
         let (mut sum, mut known) = (0f64, 0u64);
         for ((ax, ay), (bx, by)) in pairs {
@@ -112,27 +116,6 @@ impl Field {
     pub(crate) fn sides(&self) -> Result<(u32, u32)> {
         let sides = u32::try_from(self.width).ok().zip(u32::try_from(self.height).ok());
         sides.ok_or_else(|| Error::Input("the field is too large for an image".into()))
-    }
-
-    pub(crate) fn same_size_as_image(&self, image: &RgbImage) -> Result<()> {
-        let (width, height) = image.dimensions();
-        if self.sides()? == (width, height) {
-            return Ok(());
-        }
-        Err(Error::Input(format!(
-            "a picture is of a frame and a field of one size, not of {width}x{height} and {}x{} pixels",
-            self.width, self.height
-        )))
-    }
-
-    pub(crate) fn same_size(&self, other: &Self, what: &str) -> Result<()> {
-        if (self.width, self.height) == (other.width, other.height) {
-            return Ok(());
-        }
-        Err(Error::Input(format!(
-            "{what} is of fields of one size, not of {}x{} and {}x{} pixels",
-            self.width, self.height, other.width, other.height
-        )))
     }
 }
 

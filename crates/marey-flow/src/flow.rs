@@ -3,6 +3,7 @@
 use candle::{DType, Device, Result, Tensor, bail};
 
 use crate::Field;
+use crate::error::same_size;
 
 /// Flow of clips: `[N, 2, T, H, W]`, x before y, in pixels. Field `t` says where the pixels of frame `t` are in frame `t + 1`.
 #[derive(Debug, Clone)]
@@ -29,7 +30,7 @@ impl Flow {
         let Some(first) = fields.first() else { bail!("flow: expected a field or more, got none") };
         let (w, h) = (first.width(), first.height());
         for field in fields {
-            first.same_size(field, "a clip's flow")?;
+            same_size("a clip's flow is of fields", first.size(), field.size())?;
         }
         let planes = |of: fn(&Field) -> &[f32]| fields.iter().flat_map(of).copied();
         let values = planes(Field::x).chain(planes(Field::y)).collect();

@@ -58,10 +58,20 @@ impl Grey {
         self.height
     }
 
+    /// Width and height.
+    pub fn size(&self) -> [usize; 2] {
+        [self.width, self.height]
+    }
+
     /// `width * height` numbers, row by row.
     pub fn pixels(&self) -> &[f32] {
         &self.pixels
     }
+}
+
+/// Width and height of an image.
+pub(crate) fn size_of(image: &RgbImage) -> [usize; 2] {
+    [image.width() as usize, image.height() as usize]
 }
 
 #[cfg(test)]

@@ -8,6 +8,7 @@ use image::{
     imageops,
 };
 
+use crate::error::same_size;
 use crate::{Arrows, Error, Field, Result, colour::colour, disk};
 
 /// Pixels between two images.
@@ -26,7 +27,7 @@ pub fn picture(
     max: Option<f32>,
     arrows: Arrows,
 ) -> Result<RgbImage> {
-    field.same_size_as_image(next)?;
+    same_size("a picture is of a frame and a field", crate::grey::size_of(next), field.size())?;
     let drawn = arrows.draw(frame, field)?;
     Ok(side_by_side(&[frame, next, &colour(field, max)?, &drawn]))
 }

@@ -1,81 +1,92 @@
 //! TV-L1 optical flow.
+//!
+//! References: Zach, Pock and Bischof, "A Duality Based Approach for Realtime TV-L1 Optical Flow", DAGM 2007; Sanchez,
+//! Meinhardt-Llopis and Facciolo, "TV-L1 Optical Flow Estimation", IPOL 2013, <https://doi.org/10.5201/ipol.2013.26>; OpenCV's
+//! `DualTVL1OpticalFlow` (`opencv_contrib`, `modules/optflow/src/tvl1flow.cpp`).
 
+mod config;
 mod lanes;
 mod level;
 mod median;
 mod plane;
+mod pyramid;
 mod resample;
 mod rows;
 mod sweep;
+mod tensors;
 mod warp;
 
-use level::{Work, solve};
+pub use config::{Preset, Scheme, TvL1Config};
+
+use rayon::prelude::*;
+
+use crate::error::same_size;
+use crate::{Error, Field, Grey, Result};
+use lanes::Isa;
+use level::Work;
 use plane::Plane;
 
-use crate::{Error, Field, Grey, Result};
-
-/// Whose images, pyramids and interpolations.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Scheme {
-    /// IPOL 2013.
-    Ipol,
-    /// OpenCV's `DualTVL1OpticalFlow`.
-    OpenCv,
-}
-
-/// Parameters.
+/// Finds flow by TV-L1.
+///
+/// On the CPU the numbers are the same whatever the machine's vectors and however many threads there are.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct TvL1Config {
-    pub tau: f32,
-    pub lambda: f32,
-    pub theta: f32,
-    pub gamma: f32,
-    pub epsilon: f32,
-    pub scales: usize,
-    pub zoom: f32,
-    pub warps: usize,
-    pub inner: usize,
-    pub outer: usize,
-    pub median: usize,
-    pub scheme: Scheme,
-}
+pub struct TvL1(TvL1Config);
 
-impl TvL1Config {
-    pub fn opencv() -> Self {
-        Self { tau: 0.25, lambda: 0.15, theta: 0.3, gamma: 0., epsilon: 0.01, scales: 5, zoom: 0.8, warps: 5, inner: 30, outer: 10, median: 5, scheme: Scheme::OpenCv }
+impl TvL1 {
+    /// By these parameters; errors name one that cannot be.
+    pub fn new(config: TvL1Config) -> Result<Self> {
+        config.check()?;
+        Ok(Self(config))
     }
-    pub fn ipol() -> Self {
-        Self { scales: 100, zoom: 0.5, inner: 300, outer: 1, median: 1, scheme: Scheme::Ipol, ..Self::opencv() }
-    }
-}
 
-pub fn quick(config: &TvL1Config, a: &Grey, b: &Grey, bands: usize) -> Result<Field> {
-    let (w, h) = (a.width(), a.height());
-    let mut levels = vec![[a, b].map(|i| Plane::of(w, h, i.pixels()))];
-    for _ in 1..config.scales {
-        let last = levels.last().unwrap();
-        let size = |n: usize| (n as f64 * f64::from(config.zoom)).round_ties_even() as usize;
-        let (w, h) = (size(last[0].width()), size(last[0].height()));
-        if w < 16 || h < 16 { break; }
-        let step = 1. / f64::from(config.zoom);
-        let next = [0, 1].map(|i| resample::bilinear(&last[i], w, h, [step; 2]));
-        levels.push(next);
+    /// By the parameters of `preset`.
+    pub fn preset(preset: Preset) -> Self {
+        Self(preset.config())
     }
-    let work = Work { isa: lanes::Isa::best(), bands };
-    let mut u: Option<Vec<Plane>> = None;
-    for [first, second] in levels.iter().rev() {
-        let (w, h) = (first.width(), first.height());
-        let start = match u {
-            None => vec![Plane::new(w, h); 2],
-            Some(u) => u.iter().map(|p| {
-                let step = [p.width() as f64 / w as f64, p.height() as f64 / h as f64];
-                let mut q = resample::bilinear(p, w, h, step);
-                for y in 0..h { q.row_mut(y).iter_mut().for_each(|v| *v *= 1. / config.zoom); }
-                q
-            }).collect(),
-        };
-        u = Some(solve(config, work, first, second, start));
+
+    /// Its parameters.
+    pub fn config(&self) -> &TvL1Config {
+        &self.0
     }
-    let u = u.unwrap();
-    Field::new(w, h, u[0].values(), u[1].values())
+
+    /// Where the pixels of `from` are in `to`, on all threads of rayon's current pool.
+    ///
+    /// Images of one brightness have no motion. Errors: images of two sizes; numbers so large that the flow is none.
+    pub fn field(&self, from: &Grey, to: &Grey) -> Result<Field> {
+        self.solve(from, to, None, rayon::current_num_threads())
+    }
+
+    /// [`field`](Self::field), from a flow that is near it.
+    pub fn field_from(&self, start: &Field, from: &Grey, to: &Grey) -> Result<Field> {
+        self.solve(from, to, Some(start), rayon::current_num_threads())
+    }
+
+    /// The fields of many pairs, in their order; pairs are computed at once, if there are as many as threads.
+    pub fn fields<'a>(&self, pairs: &[(&'a Grey, &'a Grey)]) -> Result<Vec<Field>> {
+        let threads = rayon::current_num_threads();
+        if pairs.len() < threads {
+            return pairs.iter().map(|(from, to)| self.field(from, to)).collect();
+        }
+        pairs.par_iter().map(|(from, to)| self.solve(from, to, None, 1)).collect()
+    }
+
+    fn solve(&self, from: &Grey, to: &Grey, start: Option<&Field>, bands: usize) -> Result<Field> {
+        let [width, height] = from.size();
+        same_size("flow is between images", from.size(), to.size())?;
+        if let Some(start) = start {
+            same_size("flow begins with a field and images", start.size(), from.size())?;
+        }
+        let images = [from, to].map(|image| Plane::of(width, height, image.pixels()));
+        let start = start.map(|field| {
+            vec![Plane::of(width, height, field.x()), Plane::of(width, height, field.y())]
+        });
+        let work = Work { isa: Isa::best(), bands };
+        let [x, y] = level::all(&self.0, work, images, start);
+        if !x.iter().chain(&y).all(|value| value.is_finite()) {
+            return Err(Error::Input(
+                "the flow is not finite: pixels are expected in [0, 255], or the parameters let it grow".into(),
+            ));
+        }
+        Field::new(width, height, x, y)
+    }
 }

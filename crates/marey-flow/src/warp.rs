@@ -7,7 +7,8 @@ use candle::{DType, Result, Tensor, bail};
 use image::{Rgb, RgbImage};
 
 use crate::bilinear::Around;
-use crate::{Error, Field, Grey};
+use crate::error::same_size;
+use crate::{Field, Grey};
 
 /// `images` `[M, C, H, W]` seen through `flow` `[M, 2, H, W]` in pixels, x before y: a pixel is taken, between four, from
 /// where its flow points to. Beyond the image all is 0.
@@ -92,12 +93,8 @@ fn places(
     width: usize,
     height: usize,
 ) -> crate::Result<impl Iterator<Item = Option<Around>>> {
-    let (w, h) = (field.width(), field.height());
-    if (w, h) != (width, height) {
-        return Err(Error::Input(format!(
-            "an image of {width}x{height} pixels is not seen through a field of {w}x{h}"
-        )));
-    }
+    same_size("an image is seen through a field", [width, height], field.size())?;
+    let [w, h] = field.size();
     Ok(field.x().iter().zip(field.y()).enumerate().map(move |(at, (dx, dy))| {
         let (x, y) = ((at % w) as f64 + f64::from(*dx), (at / w) as f64 + f64::from(*dy));
         Around::inside(x, y, w, h)

@@ -5,7 +5,7 @@
 
 /// What a machine computes many numbers with at once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Isa {
+pub(super) enum Isa {
     /// Four numbers at a time, by what every target has.
     Plain,
     #[cfg(target_arch = "x86_64")]
@@ -16,7 +16,7 @@ pub(crate) enum Isa {
 
 impl Isa {
     /// What this machine has, the slowest first.
-    pub(crate) fn all() -> Vec<Self> {
+    pub(super) fn all() -> Vec<Self> {
         #[allow(unused_mut, reason = "other targets have one")]
         let mut all = vec![Self::Plain];
         #[cfg(target_arch = "x86_64")]
@@ -32,7 +32,7 @@ impl Isa {
     }
 
     /// The fastest that this machine has.
-    pub(crate) fn best() -> Self {
+    pub(super) fn best() -> Self {
         Self::all().pop().unwrap_or(Self::Plain)
     }
 }
@@ -76,12 +76,12 @@ macro_rules! on_lanes {
         }
     };
 }
-pub(crate) use on_lanes;
+pub(super) use on_lanes;
 
 /// Several numbers that are computed with at once.
 ///
 /// All functions are to be called where the instructions are there; pointers are to `LEN` numbers.
-pub(crate) trait Lanes: Copy {
+pub(super) trait Lanes: Copy {
     /// How many: 4, 8 or 16.
     const LEN: usize;
     unsafe fn load(from: *const f32) -> Self;
@@ -99,7 +99,7 @@ pub(crate) trait Lanes: Copy {
 /// Four numbers, on any machine.
 #[cfg(not(target_arch = "x86_64"))]
 #[derive(Clone, Copy)]
-pub(crate) struct Plain([f32; 4]);
+pub(super) struct Plain([f32; 4]);
 
 #[cfg(not(target_arch = "x86_64"))]
 impl Plain {
@@ -161,7 +161,7 @@ macro_rules! x86 {
     ($name:ident, $vector:ident, $len:literal, $load:ident, $store:ident, $splat:ident,
      $add:ident, $sub:ident, $mul:ident, $div:ident, $min:ident, $max:ident, $sqrt:ident) => {
         #[derive(Clone, Copy)]
-        pub(crate) struct $name(std::arch::x86_64::$vector);
+        pub(super) struct $name(std::arch::x86_64::$vector);
 
         // SAFETY of all: the trait asks for the instructions, and for pointers to so many numbers.
         impl Lanes for $name {
@@ -200,16 +200,49 @@ macro_rules! x86 {
 
 #[cfg(target_arch = "x86_64")]
 x86!(
-    Plain, __m128, 4, _mm_loadu_ps, _mm_storeu_ps, _mm_set1_ps,
-    _mm_add_ps, _mm_sub_ps, _mm_mul_ps, _mm_div_ps, _mm_min_ps, _mm_max_ps, _mm_sqrt_ps
+    Plain,
+    __m128,
+    4,
+    _mm_loadu_ps,
+    _mm_storeu_ps,
+    _mm_set1_ps,
+    _mm_add_ps,
+    _mm_sub_ps,
+    _mm_mul_ps,
+    _mm_div_ps,
+    _mm_min_ps,
+    _mm_max_ps,
+    _mm_sqrt_ps
 );
 #[cfg(target_arch = "x86_64")]
 x86!(
-    Avx2, __m256, 8, _mm256_loadu_ps, _mm256_storeu_ps, _mm256_set1_ps,
-    _mm256_add_ps, _mm256_sub_ps, _mm256_mul_ps, _mm256_div_ps, _mm256_min_ps, _mm256_max_ps, _mm256_sqrt_ps
+    Avx2,
+    __m256,
+    8,
+    _mm256_loadu_ps,
+    _mm256_storeu_ps,
+    _mm256_set1_ps,
+    _mm256_add_ps,
+    _mm256_sub_ps,
+    _mm256_mul_ps,
+    _mm256_div_ps,
+    _mm256_min_ps,
+    _mm256_max_ps,
+    _mm256_sqrt_ps
 );
 #[cfg(target_arch = "x86_64")]
 x86!(
-    Avx512, __m512, 16, _mm512_loadu_ps, _mm512_storeu_ps, _mm512_set1_ps,
-    _mm512_add_ps, _mm512_sub_ps, _mm512_mul_ps, _mm512_div_ps, _mm512_min_ps, _mm512_max_ps, _mm512_sqrt_ps
+    Avx512,
+    __m512,
+    16,
+    _mm512_loadu_ps,
+    _mm512_storeu_ps,
+    _mm512_set1_ps,
+    _mm512_add_ps,
+    _mm512_sub_ps,
+    _mm512_mul_ps,
+    _mm512_div_ps,
+    _mm512_min_ps,
+    _mm512_max_ps,
+    _mm512_sqrt_ps
 );

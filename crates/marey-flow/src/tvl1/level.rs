@@ -6,6 +6,7 @@ use super::TvL1Config;
 use super::lanes::Isa;
 use super::median::median;
 use super::plane::Plane;
+use super::pyramid::{larger, pyramid, start_above};
 use super::rows::{MOST, Terms};
 use super::sweep::{Constants, LONGEST, Pass, Ring, State, Target};
 use super::warp::{Seen, constants};
@@ -19,6 +20,33 @@ pub(super) struct Work {
     pub(super) isa: Isa,
     /// Bands of rows that are computed at once.
     pub(super) bands: usize,
+}
+
+/// The flow between two images, `x` and `y`, perhaps from a `start`.
+pub(super) fn all(
+    config: &TvL1Config,
+    work: Work,
+    images: [Plane; 2],
+    start: Option<Vec<Plane>>,
+) -> [Vec<f32>; 2] {
+    let levels = pyramid(config, images);
+    let size = |level: &[Plane; 2]| (level[0].width(), level[0].height());
+    let mut u = start.unwrap_or_default();
+    for (w, h) in levels.iter().skip(1).map(size) {
+        u = u.iter().map(|plane| start_above(config, plane, w, h)).collect();
+    }
+    for (i, level) in levels.iter().enumerate().rev() {
+        let (w, h) = size(level);
+        if i + 1 < levels.len() {
+            let (flow, brightness) = u.split_at(2);
+            let larger = |plane: &Plane| larger(config, plane, w, h);
+            let flow = flow.iter().map(|plane| larger(plane).scaled(1. / config.zoom));
+            u = flow.chain(brightness.iter().map(larger)).collect();
+        }
+        u.resize(if config.gamma > 0. { MOST } else { 2 }, Plane::new(w, h));
+        u = solve(config, work, &level[0], &level[1], u);
+    }
+    [u[0].values(), u[1].values()]
 }
 
 /// The state of a level, and room for the next.
@@ -36,7 +64,7 @@ struct Level<'a> {
 }
 
 /// Improves the flow `u` between two images of a level.
-pub(super) fn solve(
+fn solve(
     config: &TvL1Config,
     work: Work,
     first: &Plane,
@@ -134,17 +162,11 @@ impl Level<'_> {
             // SAFETY: bands share no row, and nobody reads the target until all are done.
             unsafe { pass.run(isa, ring, changes) }
         };
-        let changes = self.changes.chunks_mut(rows * LONGEST);
-        match self.rings.len() {
-            1 => self.rings.iter_mut().zip(changes).enumerate().for_each(band),
-            _ => {
-                let changes = changes.par_bridge();
-                drop(changes);
-                self.rings
-                    .par_iter_mut()
-                    .zip(self.changes.par_chunks_mut(rows * LONGEST))
-                    .enumerate()
-                    .for_each(band);
+        match &mut self.rings[..] {
+            [ring] => band((0, (ring, &mut self.changes))),
+            rings => {
+                let changes = self.changes.par_chunks_mut(rows * LONGEST);
+                rings.par_iter_mut().zip(changes).enumerate().for_each(band);
             }
         }
         let of = |j: usize| {

@@ -58,13 +58,7 @@ enum Step<const N: usize> {
     Middle(*mut f32),
 }
 
-fn filter<const N: usize>(
-    isa: Isa,
-    from: &Plane,
-    to: &mut Plane,
-    bands: usize,
-    kernel: Kernel<N>,
-) {
+fn filter<const N: usize>(isa: Isa, from: &Plane, to: &mut Plane, bands: usize, kernel: Kernel<N>) {
     let (width, height, run) = (from.width(), from.height(), from.run());
     let rows = height.div_ceil(bands);
     let band = |(band, to): (usize, &mut [f32])| {
@@ -114,6 +108,7 @@ const SORT_5: [[usize; 2]; 9] =
     [[0, 1], [3, 4], [2, 4], [2, 3], [1, 4], [0, 3], [0, 2], [1, 3], [1, 2]];
 
 #[inline(always)]
+#[allow(clippy::needless_range_loop, reason = "a closure would not have the instructions")]
 unsafe fn by_vectors<V: Lanes, const N: usize>(
     from: [*const f32; N],
     run: usize,
@@ -138,10 +133,11 @@ unsafe fn by_vectors<V: Lanes, const N: usize>(
                 Step::Middle(to) => {
                     let mut window = [[V::splat(0.); N]; N];
                     for i in 0..N {
+                        let row = &mut window[i];
                         for x in 0..N {
-                            window[i][x] = V::load(from[i].add(at + x).sub(N / 2));
+                            row[x] = V::load(from[i].add(at + x).sub(N / 2));
                         }
-                        sort(&mut window[i], pairs);
+                        sort(row, pairs);
                     }
                     middle(window).store(to.add(at));
                 }
@@ -176,10 +172,12 @@ fn middle_of_5x5<V: Lanes>(m: [[V; 5]; 5]) -> V {
     let mut left = [m[0][3], m[0][4], m[1][2], m[1][3], m[2][1], m[2][2], m[3][0], m[3][1]];
     let others = [m[1][4], m[2][3], m[3][2], m[4][0], m[4][1]];
     extremes(&mut left, 8);
-    for i in 0..others.len() {
+    let mut len = 7;
+    for other in others {
         // Both ends of those left are forgotten, and another number takes a place.
-        left[0] = others[i];
-        extremes(&mut left, 7 - i);
+        left[0] = other;
+        extremes(&mut left, len);
+        len -= 1;
     }
     left[1]
 }
@@ -221,7 +219,9 @@ mod tests {
                         (at + i).saturating_sub(side / 2).min(len - 1)
                     };
                     let mut window: Vec<f32> = (0..side * side)
-                        .map(|i| from.row(clamped(y, i / side, height))[clamped(x, i % side, width)])
+                        .map(|i| {
+                            from.row(clamped(y, i / side, height))[clamped(x, i % side, width)]
+                        })
                         .collect();
                     window.sort_by(f32::total_cmp);
                     assert_eq!(to.row(y)[x], window[side * side / 2], "{side} {isa:?} {x} {y}");

@@ -23,8 +23,7 @@ pub(super) fn bilinear(from: &Plane, width: usize, height: usize, step: [f64; 2]
             _ => Between { low: len - 1, high: len - 1, share: 0. },
         }
     };
-    let columns: Vec<Between> =
-        (0..width).map(|x| between(x, step[0], from.width())).collect();
+    let columns: Vec<Between> = (0..width).map(|x| between(x, step[0], from.width())).collect();
     let mut to = Plane::new(width, height);
     to.par_runs_mut().enumerate().for_each(|(y, row)| {
         let Between { low, high, share } = between(y, step[1], from.height());
@@ -37,15 +36,15 @@ pub(super) fn bilinear(from: &Plane, width: usize, height: usize, step: [f64; 2]
     to
 }
 
-/// Cubic interpolation (Keys, a = -1/2) at `width x height` places that are `step` apart, the first being the first pixel; beyond
-/// the border is what is at the border. As the pyramid of IPOL 2013.
-pub(super) fn bicubic(from: &Plane, width: usize, height: usize, step: [f32; 2]) -> Plane {
+/// Cubic interpolation (Keys, a = -1/2) at `width x height` places of which there are `factor` to a pixel, the first being the
+/// first pixel; beyond the border is what is at the border. As the pyramid of IPOL 2013.
+pub(super) fn bicubic(from: &Plane, width: usize, height: usize, factor: [f32; 2]) -> Plane {
     let mut to = Plane::new(width, height);
     to.par_runs_mut().enumerate().for_each(|(y, row)| {
-        let (rows, down) = taps(y as f32 * step[1], from.height());
+        let (rows, down) = taps(y as f32 / factor[1], from.height());
         let rows = rows.map(|y| from.row(y));
         for (x, to) in row.iter_mut().take(width).enumerate() {
-            let (columns, along) = taps(x as f32 * step[0], from.width());
+            let (columns, along) = taps(x as f32 / factor[0], from.width());
             *to = cubic(rows.map(|row| cubic(columns.map(|x| row[x]), along)), down);
         }
     });

@@ -40,7 +40,8 @@ unsafe impl Sync for Target {}
 
 impl Target {
     pub(super) fn new(state: &mut State) -> Self {
-        let mut target = Self { u: [std::ptr::null_mut(); MOST], p: [std::ptr::null_mut(); 2 * MOST] };
+        let mut target =
+            Self { u: [std::ptr::null_mut(); MOST], p: [std::ptr::null_mut(); 2 * MOST] };
         for (to, plane) in target.u.iter_mut().zip(&mut state.u) {
             *to = plane.pointer_mut(0);
         }
@@ -147,11 +148,7 @@ impl Places<'_> {
 }
 
 #[inline(always)]
-unsafe fn sweep<V: Lanes, const C: usize>(
-    pass: &Pass,
-    ring: &mut Ring,
-    changes: &mut [f64],
-) {
+unsafe fn sweep<V: Lanes, const C: usize>(pass: &Pass, ring: &mut Ring, changes: &mut [f64]) {
     let Pass { band: [start, end], iterations, .. } = *pass;
     let height = pass.from.u[0].height();
     let run = run(pass.from.u[0].width());
@@ -179,15 +176,16 @@ unsafe fn sweep<V: Lanes, const C: usize>(
                 let from = std::array::from_fn(|c| places.old_u(j, c, y));
                 let to = std::array::from_fn(|c| places.ring(c, y));
                 // SAFETY: rows of planes and of the ring have `run` numbers, and some before and after.
-                let lanes = unsafe {
-                    rows::primal::<V, C>(run, pass.terms, &data, &dual, &from, &to)
-                };
+                let lanes =
+                    unsafe { rows::primal::<V, C>(run, pass.terms, &data, &dual, &from, &to) };
                 if (start..end).contains(&y) {
-                    changes[j * (end - start) + y - start] = lanes.iter().map(|lane| f64::from(*lane)).sum();
+                    changes[j * (end - start) + y - start] =
+                        lanes.iter().map(|lane| f64::from(*lane)).sum();
                 }
             }
             // The dual variables of the row above, whose flow and whose next row's flow are there now.
-            let Some(y) = y.checked_sub(1).filter(|y| *y >= first && *y < last && *y < height) else {
+            let Some(y) = y.checked_sub(1).filter(|y| *y >= first && *y < last && *y < height)
+            else {
                 continue;
             };
             let ends = j == iterations - 1;

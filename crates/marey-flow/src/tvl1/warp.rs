@@ -29,7 +29,8 @@ impl Seen {
         let rows = pixels.par_chunks_exact_mut(run).skip(BORDER).take(height);
         rows.enumerate().for_each(|(y, to)| {
             let row = image.row(y);
-            let (above, below) = (image.row(y.saturating_sub(1)), image.row((y + 1).min(height - 1)));
+            let (above, below) =
+                (image.row(y.saturating_sub(1)), image.row((y + 1).min(height - 1)));
             for (x, to) in to[BORDER..BORDER + width].iter_mut().enumerate() {
                 let along = row[(x + 1).min(width - 1)] - row[x.saturating_sub(1)];
                 *to = [row[x], 0.5 * along, 0.5 * (below[x] - above[x]), 0.];
@@ -139,7 +140,15 @@ pub(super) fn constants(
             // SAFETY: all rows are of one run, and the machine has `isa`.
             unsafe {
                 let (gradient, flow) = ([ix.as_ptr(), iy.as_ptr()], flow.map(<[f32]>::as_ptr));
-                residual(isa, run, first.pointer(y), gradient, flow, inverse.as_mut_ptr(), rho.as_mut_ptr());
+                residual(
+                    isa,
+                    run,
+                    first.pointer(y),
+                    gradient,
+                    flow,
+                    inverse.as_mut_ptr(),
+                    rho.as_mut_ptr(),
+                );
             }
         }
     };
@@ -147,7 +156,8 @@ pub(super) fn constants(
     if bands == 1 {
         return band((0, [ix, iy, inverse, rho]));
     }
-    let [ix, iy, inverse, rho] = [ix, iy, inverse, rho].map(|plane| plane.par_chunks_mut(rows * run));
+    let [ix, iy, inverse, rho] =
+        [ix, iy, inverse, rho].map(|plane| plane.par_chunks_mut(rows * run));
     let all = ix.zip(iy).zip(inverse.zip(rho)).enumerate();
     all.for_each(|(i, ((ix, iy), (inverse, rho)))| band((i, [ix, iy, inverse, rho])));
 }
