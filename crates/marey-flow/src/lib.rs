@@ -32,5 +32,5 @@ pub use lrcn::{lrcn_field, lrcn_image};
 pub use picture::{picture, side_by_side, write_gif};
 pub use quantize::Quantization;
 pub use stacking::{Stacking, bidirectional, subtract_mean};
-pub use tvl1::{Preset, Scheme, TvL1, TvL1Config};
+pub use tvl1::{Effort, Preset, Scheme, TvL1, TvL1Config};
 pub use warp::{warp, warp_grey, warp_rgb};

@@ -17,6 +17,7 @@ mod tensors;
 mod warp;
 
 pub use config::{Preset, Scheme, TvL1Config};
+pub use level::Effort;
 
 use rayon::prelude::*;
 
@@ -53,12 +54,17 @@ impl TvL1 {
     ///
     /// Images of one brightness have no motion. Errors: images of two sizes; numbers so large that the flow is none.
     pub fn field(&self, from: &Grey, to: &Grey) -> Result<Field> {
+        Ok(self.measured(from, to)?.0)
+    }
+
+    /// [`field`](Self::field), and what it took.
+    pub fn measured(&self, from: &Grey, to: &Grey) -> Result<(Field, Effort)> {
         self.solve(from, to, None, rayon::current_num_threads())
     }
 
     /// [`field`](Self::field), from a flow that is near it.
     pub fn field_from(&self, start: &Field, from: &Grey, to: &Grey) -> Result<Field> {
-        self.solve(from, to, Some(start), rayon::current_num_threads())
+        Ok(self.solve(from, to, Some(start), rayon::current_num_threads())?.0)
     }
 
     /// The fields of many pairs, in their order; pairs are computed at once, if there are as many as threads.
@@ -67,10 +73,16 @@ impl TvL1 {
         if pairs.len() < threads {
             return pairs.iter().map(|(from, to)| self.field(from, to)).collect();
         }
-        pairs.par_iter().map(|(from, to)| self.solve(from, to, None, 1)).collect()
+        pairs.par_iter().map(|(from, to)| Ok(self.solve(from, to, None, 1)?.0)).collect()
     }
 
-    fn solve(&self, from: &Grey, to: &Grey, start: Option<&Field>, bands: usize) -> Result<Field> {
+    fn solve(
+        &self,
+        from: &Grey,
+        to: &Grey,
+        start: Option<&Field>,
+        bands: usize,
+    ) -> Result<(Field, Effort)> {
         let [width, height] = from.size();
         same_size("flow is between images", from.size(), to.size())?;
         if let Some(start) = start {
@@ -81,12 +93,41 @@ impl TvL1 {
             vec![Plane::of(width, height, field.x()), Plane::of(width, height, field.y())]
         });
         let work = Work { isa: Isa::best(), bands };
-        let [x, y] = level::all(&self.0, work, images, start);
+        let ([x, y], effort) = level::all(&self.0, work, images, start);
         if !x.iter().chain(&y).all(|value| value.is_finite()) {
             return Err(Error::Input(
                 "the flow is not finite: pixels are expected in [0, 255], or the parameters let it grow".into(),
             ));
         }
-        Field::new(width, height, x, y)
+        Ok((Field::new(width, height, x, y)?, effort))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bits_do_not_depend_on_vectors_and_bands() {
+        let value = |x: usize, y: usize, t: f32| {
+            let (x, y) = (x as f32 + t, y as f32 - 0.5 * t);
+            128. + 60. * (0.31 * x + 0.17 * y).sin() + 50. * (0.23 * y - 0.11 * x).cos()
+        };
+        let (width, height) = (61, 70);
+        let frame = |t: f32| {
+            let pixels = (0..width * height).map(|at| value(at % width, at / width, t));
+            Plane::of(width, height, &Vec::from_iter(pixels))
+        };
+        for (preset, gamma) in [(Preset::OpenCv, 0.), (Preset::OpenCv, 0.1), (Preset::Ipol, 0.)] {
+            let config = TvL1Config { gamma, ..preset.config() };
+            let solve =
+                |isa, bands| level::all(&config, Work { isa, bands }, [frame(0.), frame(1.)], None);
+            let want = solve(Isa::Plain, 1);
+            for isa in Isa::all() {
+                for bands in [1, 2, 3] {
+                    assert!(solve(isa, bands).0 == want.0, "{preset:?} {gamma} {isa:?} {bands}");
+                }
+            }
+        }
     }
 }

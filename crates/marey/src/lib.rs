@@ -8,6 +8,7 @@ pub use marey_channel_separated as channel_separated;
 pub use marey_clip as clip;
 pub use marey_data as data;
 pub use marey_factorized as factorized;
+pub use marey_flow as flow;
 pub use marey_fusion as fusion;
 pub use marey_inspect as inspect;
 pub use marey_kernels as kernels;

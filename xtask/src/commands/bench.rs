@@ -1,6 +1,7 @@
 //! `bench`: how fast, and how much memory.
 
 mod compare;
+mod flow;
 mod layer;
 mod model;
 
@@ -9,12 +10,14 @@ mod model;
 pub enum Bench {
     Model(model::Args),
     Layer(layer::Args),
+    Flow(flow::Args),
 }
 
 pub fn run(bench: &Bench) -> anyhow::Result<u8> {
     match bench {
         Bench::Model(args) => model::run(args),
         Bench::Layer(args) => layer::run(args),
+        Bench::Flow(args) => flow::run(args),
     }
 }
 

@@ -99,7 +99,7 @@ pub enum Preset {
     Ipol,
     /// The defaults of OpenCV's `DualTVL1OpticalFlow`, with which most published flow of actions was made.
     OpenCv,
-    /// Ours: OpenCV's scheme with fewer levels, warps and iterations.
+    /// Ours: OpenCV's scheme with smaller levels, fewer warps and fewer iterations.
     Fast,
 }
 
@@ -143,7 +143,9 @@ impl Preset {
                 scheme: Scheme::Ipol,
                 ..opencv
             },
-            Self::Fast => TvL1Config { zoom: 0.5, warps: 3, inner: 10, outer: 2, ..opencv },
+            Self::Fast => {
+                TvL1Config { epsilon: 0.03, scales: 6, zoom: 0.65, warps: 2, outer: 1, ..opencv }
+            }
         }
     }
 }

@@ -22,16 +22,38 @@ pub(super) struct Work {
     pub(super) bands: usize,
 }
 
+/// What a flow took: pixels that were computed, of all levels.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Effort {
+    /// Of all iterations.
+    pub iterations: u64,
+    /// Of all passes over the planes, of several iterations each.
+    pub passes: u64,
+    /// Of all warps.
+    pub warps: u64,
+    /// Of all median filters, of one component or more.
+    pub medians: u64,
+}
+
+impl Effort {
+    fn add(&mut self, warps: u64, other: &Self) {
+        self.iterations += other.iterations;
+        self.passes += other.passes;
+        self.medians += other.medians;
+        self.warps += warps;
+    }
+}
+
 /// The flow between two images, `x` and `y`, perhaps from a `start`.
 pub(super) fn all(
     config: &TvL1Config,
     work: Work,
     images: [Plane; 2],
     start: Option<Vec<Plane>>,
-) -> [Vec<f32>; 2] {
+) -> ([Vec<f32>; 2], Effort) {
     let levels = pyramid(config, images);
     let size = |level: &[Plane; 2]| (level[0].width(), level[0].height());
-    let mut u = start.unwrap_or_default();
+    let (mut u, mut effort) = (start.unwrap_or_default(), Effort::default());
     for (w, h) in levels.iter().skip(1).map(size) {
         u = u.iter().map(|plane| start_above(config, plane, w, h)).collect();
     }
@@ -44,9 +66,9 @@ pub(super) fn all(
             u = flow.chain(brightness.iter().map(larger)).collect();
         }
         u.resize(if config.gamma > 0. { MOST } else { 2 }, Plane::new(w, h));
-        u = solve(config, work, &level[0], &level[1], u);
+        u = solve(config, work, &level[0], &level[1], u, &mut effort);
     }
-    [u[0].values(), u[1].values()]
+    ([u[0].values(), u[1].values()], effort)
 }
 
 /// The state of a level, and room for the next.
@@ -61,6 +83,7 @@ struct Level<'a> {
     rows: usize,
     changes: Vec<f64>,
     terms: Terms,
+    effort: Effort,
 }
 
 /// Improves the flow `u` between two images of a level.
@@ -70,6 +93,7 @@ fn solve(
     first: &Plane,
     second: &Plane,
     u: Vec<Plane>,
+    effort: &mut Effort,
 ) -> Vec<Plane> {
     let (width, height) = (first.width(), first.height());
     let bands = work.bands.min(height / BAND).max(1);
@@ -92,6 +116,7 @@ fn solve(
             gamma: config.gamma,
         },
         now,
+        effort: Effort::default(),
     };
     let second = Seen::new(second);
     for _ in 0..config.warps {
@@ -99,13 +124,14 @@ fn solve(
         constants(level.isa, config.scheme, first, &second, flow, &mut level.constants, bands);
         level.iterate();
     }
+    effort.add(config.warps as u64 * (width * height) as u64, &level.effort);
     level.now.u
 }
 
 impl Level<'_> {
     /// Iterates until the flow changes by less than epsilon, as if one iteration were done after the other.
     fn iterate(&mut self) {
-        let enough = f64::from(self.config.epsilon).powi(2) * self.area();
+        let enough = f64::from(self.config.epsilon).powi(2) * self.pixels() as f64;
         let mut changes = Changes::default();
         for _ in 0..self.config.outer {
             if self.config.median > 1 {
@@ -123,12 +149,13 @@ impl Level<'_> {
         }
     }
 
-    fn area(&self) -> f64 {
-        (self.now.u[0].width() * self.now.u[0].height()) as f64
+    fn pixels(&self) -> u64 {
+        (self.now.u[0].width() * self.now.u[0].height()) as u64
     }
 
     /// The median filter of x and y.
     fn smooth(&mut self) {
+        self.effort.medians += self.pixels();
         let bands = self.rings.len();
         for (from, to) in self.now.u.iter().zip(&mut self.next.u).take(2) {
             median(self.isa, self.config.median, from, to, bands);
@@ -153,6 +180,8 @@ impl Level<'_> {
 
     /// Runs iterations from the state into the next; gives their changes.
     fn run(&mut self, iterations: usize) -> Vec<f64> {
+        self.effort.iterations += iterations as u64 * self.pixels();
+        self.effort.passes += self.pixels();
         let (rows, height) = (self.rows, self.now.u[0].height());
         let target = Target::new(&mut self.next);
         let (isa, terms, constants, from) = (self.isa, &self.terms, &self.constants, &self.now);
