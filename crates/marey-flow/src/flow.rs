@@ -54,6 +54,19 @@ impl Flow {
         (0..values.dim(0)?).map(|n| clip(values.get(n)?)).collect()
     }
 
+    /// The flow of clips of `h` rows of `w` pixels: between cells it is interpolated, and it is as much longer as they are larger.
+    pub fn resize(&self, h: usize, w: usize) -> Result<Self> {
+        let (n, _, t, from_h, from_w) = self.0.dims5()?;
+        if h == 0 || w == 0 || self.0.elem_count() == 0 {
+            bail!("flow: {:?} cannot be brought to {h}x{w} cells", self.0.dims())
+        }
+        let planes = self.0.contiguous()?.reshape((n * 2 * t, 1, from_h, from_w))?;
+        let fields = planes.upsample_bilinear2d(h, w, false)?.reshape((n, 2, t, h, w))?;
+        let factors = [w as f64 / from_w as f64, h as f64 / from_h as f64];
+        let factors = Tensor::new(&factors, fields.device())?.to_dtype(fields.dtype())?;
+        Ok(Self(fields.broadcast_mul(&factors.reshape((1, 2, 1, 1, 1))?)?))
+    }
+
     /// The flow of the mirrored clips: mirrored itself, with x negated.
     pub fn flip(&self) -> Result<Self> {
         let mirrored = self.0.flip(&[4])?;
@@ -78,6 +91,14 @@ mod tests {
         let wide = Field::from_fn(4, 2, |_, _| [0., 0.])?;
         assert!(Flow::from_fields(&[fields[0].clone(), wide], &Device::Cpu).is_err());
         assert!(Flow::from_fields(&[], &Device::Cpu).is_err());
+        // Twice as wide, everything goes twice as far.
+        let still = Field::from_fn(3, 2, |_, _| [3., -1.])?;
+        let wide = Flow::from_fields(&[still], &Device::Cpu)?.resize(2, 6)?;
+        assert_eq!(wide.fields()?, [[Field::from_fn(6, 2, |_, _| [6., -1.])?]]);
+        let middle = Field::new(2, 1, vec![0., 4.], vec![0.; 2])?;
+        let wide = Flow::from_fields(&[middle], &Device::Cpu)?.resize(1, 4)?;
+        // 2 x [0, 1, 3, 4], by hand.
+        assert_eq!(wide.fields()?[0][0].x(), [0., 2., 6., 8.]);
         assert!(Flow::new(Tensor::zeros((1, 3, 1, 2, 2), DType::F32, &Device::Cpu)?).is_err());
         Ok(())
     }

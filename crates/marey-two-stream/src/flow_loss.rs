@@ -6,9 +6,10 @@
 
 use candle::{DType, Device, Module};
 use candle::{Result, Tensor, bail};
+use marey_flow::warp;
 use marey_layers::LocalResponseNorm;
 
-use crate::warp::{down_sample, warp};
+use crate::down_sample::down_sample;
 
 /// Of the flow of one size.
 #[derive(Debug, Clone, Copy, PartialEq)]

@@ -3,16 +3,15 @@
 pub mod fused;
 pub mod karpathy;
 pub mod spatial;
-pub mod stacking;
 pub mod temporal;
 pub mod two_stream;
 
 pub mod bn_inception;
+pub mod down_sample;
 pub mod flow_loss;
 pub mod hidden;
 pub mod motion_net;
 pub mod tsn;
-pub mod warp;
 
 pub use bn_inception::{BnInception, BnInceptionConfig, Norms};
 pub use fused::{Fused, FusedConfig, Times, fused, spatiotemporal};
@@ -25,7 +24,6 @@ pub use karpathy::{
 };
 pub use motion_net::{MotionNet, MotionNetConfig, motion_net};
 pub use spatial::{Spatial, spatial};
-pub use stacking::{Stacking, bidirectional, subtract_mean};
 pub use temporal::{Temporal, TemporalConfig, multi_task, temporal};
 pub use tsn::{Consensus, Snippet, Tsn, TsnConfig, tsn};
 pub use two_stream::two_stream;

@@ -19,12 +19,13 @@
 use candle::{Module, Result, Tensor, bail};
 use candle_nn::VarBuilder;
 use marey_backbone::view::time_into_channels;
+use marey_flow::{Estimator, Flow};
 use marey_layers::{
     Conv3d, Conv3dConfig, ConvTranspose3d, ConvTranspose3dConfig, concat, conv_transpose3d, conv3d,
     leaky_relu, trace,
 };
 
-use crate::flow_loss::flow_loss;
+use crate::flow_loss::{LEVELS, flow_loss};
 
 const SLOPE: f32 = 0.1;
 
@@ -46,6 +47,9 @@ const ENCODER: [(&str, usize, usize); 12] = [
 
 /// The levels of the decoder, from small to large: number, and filters.
 const DECODER: [(usize, usize); 4] = [(5, 512), (4, 256), (3, 128), (2, 64)];
+
+/// Mean red, green and blue of ImageNet in `[0, 1]`, which is taken from clips before.
+pub const MEAN: [f32; 3] = [123. / 255., 117. / 255., 104. / 255.];
 
 /// Sides of clips are multiples of this.
 const STEP: usize = 32;
@@ -174,5 +178,20 @@ impl MotionNet {
     /// [`flow_loss`].
     pub fn loss(&self, xs: &Tensor) -> Result<Tensor> {
         flow_loss(xs, &self.flows(xs)?, 1.)
+    }
+}
+
+impl Estimator for MotionNet {
+    /// The largest of its [`flows`](MotionNet::flows), half as wide and high as the clips. There are as many frames as the network
+    /// was built for.
+    fn flow_of(&self, clips: &Tensor) -> Result<Flow> {
+        let mean = Tensor::new(&MEAN, clips.device())?.to_dtype(clips.dtype())?;
+        let flows = self.flows(&clips.broadcast_sub(&mean.reshape((1, 3, 1, 1, 1))?)?)?;
+        let (Some(flow), Some(level)) = (flows.last(), LEVELS.last()) else {
+            bail!("MotionNet: no flow")
+        };
+        let (n, channels, h, w) = flow.dims4()?;
+        let fields = flow.contiguous()?.reshape((n, channels / 2, 2, h, w))?;
+        Flow::new((fields * level.scale)?.transpose(1, 2)?)
     }
 }

@@ -16,7 +16,7 @@ use marey_backbone::plain::After;
 use marey_backbone::{Plain, PlainConfig, cnn_m};
 use marey_layers::Network;
 
-use crate::stacking::{Stacking, subtract_mean};
+use marey_flow::{Stacking, subtract_mean};
 
 /// A temporal stream.
 #[derive(Debug, Clone, PartialEq)]

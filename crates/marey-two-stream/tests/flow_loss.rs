@@ -1,12 +1,13 @@
-//! Warping and the losses of MotionNet against plain loops over single values, and their gradients against differences of
+//! The losses of MotionNet against plain loops over single values, and their gradients against differences of
 //! values, all in f64.
 
 use candle::{DType, Device, Result, Tensor, Var};
+use marey_flow::warp;
 use marey_layers::backward;
+use marey_two_stream::down_sample::down_sample;
 use marey_two_stream::flow_loss::{
     LEVELS, border_mask, charbonnier, dissimilarity, flow_loss, steps,
 };
-use marey_two_stream::warp::{down_sample, warp};
 
 /// Values that are a formula of their number.
 fn wave(dims: &[usize], size: f64, phase: f64) -> Result<Tensor> {
@@ -50,42 +51,6 @@ fn check_gradient(xs: &Tensor, every: usize, f: impl Fn(&Tensor) -> Result<Tenso
 fn pixel(plane: &[f64], h: usize, w: usize, y: f64, x: f64) -> f64 {
     let inside = y >= 0. && x >= 0. && y < h as f64 && x < w as f64;
     if inside { plane[y as usize * w + x as usize] } else { 0. }
-}
-
-#[test]
-fn warping_takes_pixels_from_where_flow_points() -> Result<()> {
-    let (m, c, h, w) = (2, 3, 5, 7);
-    let images = wave(&[m, c, h, w], 1., 0.3)?;
-    // Up to 4 pixels: some point beyond the image.
-    let flow = wave(&[m, 2, h, w], 4., 1.1)?;
-    let (pixels, moved) = (values(&images)?, values(&flow)?);
-    let mut want = Vec::new();
-    for (i, plane) in pixels.chunks(h * w).enumerate() {
-        let flow = &moved[i / c * 2 * h * w..];
-        for at in 0..h * w {
-            let x = (at % w) as f64 + flow[at];
-            let y = (at / w) as f64 + flow[h * w + at];
-            let mut sum = 0.;
-            for (row, column) in [(0., 0.), (0., 1.), (1., 0.), (1., 1.)] {
-                let (row, column) = (y.floor() + row, x.floor() + column);
-                let share = (1. - (y - row).abs()) * (1. - (x - column).abs());
-                sum += share * pixel(plane, h, w, row, column);
-            }
-            want.push(sum);
-        }
-    }
-    close(&values(&warp(&images, &flow)?)?, &want);
-    // No flow, no change; one pixel to the left.
-    let still = flow.zeros_like()?;
-    close(&values(&warp(&images, &still)?)?, &pixels);
-    let left = Tensor::cat(&[still.narrow(1, 0, 1)?.ones_like()?, still.narrow(1, 1, 1)?], 1)?;
-    let shifted = values(&warp(&images, &left)?)?;
-    assert_eq!((shifted[0], shifted[w - 1]), (pixels[1], 0.));
-    let weight = wave(&[m, c, h, w], 1., 2.)?;
-    check_gradient(&flow, 1, |flow| (warp(&images, flow)? * &weight)?.sum_all())?;
-    check_gradient(&images, 1, |images| (warp(images, &flow)? * &weight)?.sum_all())?;
-    assert!(warp(&images, &flow.narrow(1, 0, 1)?).is_err());
-    Ok(())
 }
 
 #[test]

@@ -6,11 +6,12 @@ use marey_backbone::{
     Inception3d, InceptionConfig, Plain, PlainConfig, VideoResNet, VideoResNetConfig, vgg_16,
 };
 use marey_factorized::{FstCn, FstCnConfig, Mrzzm, MrzzmConfig, P3d, P3dConfig};
+use marey_flow::Stacking;
 use marey_layers::Network;
 use marey_two_stream::{
     Fused, FusedConfig, HiddenTemporal, HiddenTemporalConfig, Karpathy, KarpathyConfig,
-    MotionNetConfig, Snippet, Spatial, Stacking, Temporal, TemporalConfig, Training, Tsn,
-    TsnConfig, hidden_temporal, hidden_two_stream,
+    MotionNetConfig, Snippet, Spatial, Temporal, TemporalConfig, Training, Tsn, TsnConfig,
+    hidden_temporal, hidden_two_stream,
 };
 
 use super::Sizes;

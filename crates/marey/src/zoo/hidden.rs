@@ -1,6 +1,7 @@
 //! Two-stream networks that are not of two streams side by side: temporal segments, and flow that is learnt.
 
 use marey_clip::{Normalize, Recipe, Size, Window};
+use marey_two_stream::motion_net::MEAN;
 use marey_two_stream::{Snippet, Training};
 
 use super::build::{hidden, hidden_both, tsn};
@@ -58,7 +59,7 @@ const TSN: Model = Model {
         stride: 1,
         size: Size::Exactly(256, 340),
         crop: 224,
-        normalize: Normalize { mean: [123. / 255., 117. / 255., 104. / 255.], std: [1. / 255.; 3] },
+        normalize: Normalize { mean: MEAN, std: [1. / 255.; 3] },
     },
     views: Views { clips: 25, window: Window { length: 1, stride: 1 } },
     dialects: &[],
@@ -73,11 +74,7 @@ const HIDDEN: Model = Model {
     year: 2018,
     classes: 101,
     modality: Modality::Rgb,
-    recipe: Recipe {
-        frames: 11,
-        normalize: Normalize { std: [1.; 3], ..TSN.recipe.normalize },
-        ..TSN.recipe
-    },
+    recipe: Recipe { frames: 11, normalize: Normalize { mean: MEAN, std: [1.; 3] }, ..TSN.recipe },
     views: Views { clips: 25, window: Window { length: 11, stride: 1 } },
     dialects: &[],
     build: |sizes, vb| hidden(Training::ActionsAndFlow, sizes, vb),

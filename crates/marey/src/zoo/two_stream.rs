@@ -4,12 +4,13 @@ use candle::Result;
 use candle_nn::VarBuilder;
 use marey_backbone::{cnn_m, vgg_16};
 use marey_clip::{Normalize, Recipe, Size, Window};
+use marey_flow::Stacking;
 use marey_fusion::Operator;
 use marey_layers::Network;
 use marey_two_stream::Sees::{Context, Fovea};
 use marey_two_stream::{
-    FusedConfig, Stacking, Times, early_fusion, late_fusion, multi_task, multiresolution,
-    single_frame, slow_fusion, spatiotemporal,
+    FusedConfig, Times, early_fusion, late_fusion, multi_task, multiresolution, single_frame,
+    slow_fusion, spatiotemporal,
 };
 
 use super::build::{fused, karpathy, spatial, temporal, two_stream};
