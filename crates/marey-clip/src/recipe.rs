@@ -32,11 +32,20 @@ pub struct Recipe {
 impl Recipe {
     /// Resizes, crops the middle, and normalises: `[3, T, H, W]` in `[0, 1]` to `[3, T, crop, crop]`.
     pub fn prepare(&self, clip: &Clip) -> Result<Clip> {
-        let sized = match self.size {
-            Size::ShortSide(side) => resize_short_side(clip, side)?,
-            Size::Exactly(height, width) => resize(clip, height, width)?,
-        };
-        normalize(&center_crop(&sized, self.crop, self.crop)?, &self.normalize)
+        normalize(&self.crop(&self.resize(clip)?)?, &self.normalize)
+    }
+
+    /// The first step of [`prepare`](Self::prepare), for clips of any channels.
+    pub fn resize(&self, clip: &Clip) -> Result<Clip> {
+        match self.size {
+            Size::ShortSide(side) => resize_short_side(clip, side),
+            Size::Exactly(height, width) => resize(clip, height, width),
+        }
+    }
+
+    /// The second step of [`prepare`](Self::prepare), for clips of any channels.
+    pub fn crop(&self, clip: &Clip) -> Result<Clip> {
+        center_crop(clip, self.crop, self.crop)
     }
 }
 

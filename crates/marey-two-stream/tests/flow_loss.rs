@@ -47,12 +47,6 @@ fn check_gradient(xs: &Tensor, every: usize, f: impl Fn(&Tensor) -> Result<Tenso
     Ok(())
 }
 
-/// The pixel at a whole place, and beyond the image 0.
-fn pixel(plane: &[f64], h: usize, w: usize, y: f64, x: f64) -> f64 {
-    let inside = y >= 0. && x >= 0. && y < h as f64 && x < w as f64;
-    if inside { plane[y as usize * w + x as usize] } else { 0. }
-}
-
 #[test]
 fn images_are_brought_down_by_triangles() -> Result<()> {
     let (h, w, to_h, to_w) = (9, 12, 3, 5);

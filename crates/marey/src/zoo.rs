@@ -6,7 +6,6 @@ mod dialects;
 mod factorized;
 mod hidden;
 mod load;
-mod modality;
 mod recurrent;
 mod table;
 mod three_d;
@@ -21,7 +20,7 @@ use marey_layers::rng::stream;
 use marey_weights::Dialect;
 
 pub use load::{Imported, LoadError, Source};
-pub use modality::{FlowRange, Modality};
+pub use marey_data::{FlowRange, Modality};
 pub use table::MODELS;
 
 /// What a model is built for.

@@ -6,9 +6,10 @@ use anyhow::Context;
 use candle::Tensor;
 use candle_nn::ops::softmax;
 use marey::clip::stack;
+use marey::flow::{Preset, TvL1};
 use marey::layers::Network;
 use marey::train::metrics::best;
-use marey::zoo::{self, Modality, Model, Source};
+use marey::zoo::{self, Model, Source};
 use marey::{data, video};
 use serde::Serialize;
 use serde_json::json;
@@ -53,6 +54,9 @@ pub struct Args {
     /// Frames of the video from one of a clip to the next [default: 2 for i3d, 1 for others]
     #[arg(long, value_parser = clap::value_parser!(u16).range(1..))]
     stride: Option<u16>,
+    /// TV-L1 of networks that see flow: ipol, opencv or fast
+    #[arg(long, value_name = "PRESET", default_value = "opencv")]
+    flow: Preset,
     /// Take the frames that are there of a truncated video
     #[arg(long)]
     lenient: bool,
@@ -85,13 +89,6 @@ const DECODED: usize = 1 << 29;
 
 pub fn run(args: &Args) -> anyhow::Result<u8> {
     let model = zoo::find(&args.model)?;
-    if model.modality != Modality::Rgb {
-        let (name, kind) = (model.name, model.modality.name());
-        let what = format!(
-            "{name} sees {kind}, which `classify` does not make of videos; `infer` takes it ready-made"
-        );
-        return Err(failure(exit::USAGE, what));
-    }
     let labels = labels(args, model)?;
     let device = args.device.open()?;
     let weights = Source { path: &args.weights, dialect: args.dialect.as_deref() };
@@ -166,11 +163,16 @@ fn classify(
     views.window.length = args.frames.map_or(views.window.length, usize::from);
     views.window.stride = args.stride.map_or(views.window.stride, usize::from);
     let clips = views.clips(frames)?;
+    let wanted = clips.iter().map(|clip| model.modality.frames(clip, frames));
+    let clips: Vec<Vec<usize>> = wanted.collect();
+    let flow = TvL1::preset(args.flow);
     let (width, height) = source.size();
     let bytes = (clips.first().map_or(0, Vec::len) * width as usize * height as usize * 3).max(1);
     let mut scores: Option<Tensor> = None;
     for some in clips.chunks((DECODED / bytes).max(1)) {
-        for clip in data::clips(&mut *source, some, |clip| model.recipe.prepare(&clip))? {
+        for clip in data::clips(&mut *source, some, |frames| {
+            model.modality.clip(&frames, &model.recipe, &flow)
+        })? {
             let xs = stack(&[clip])?.to_device(device)?;
             let ys = softmax(&network.forward_t(&xs, false)?, 1)?;
             scores = Some(scores.map_or(Ok(ys.clone()), |scores| scores + &ys)?);

@@ -6,7 +6,7 @@ use std::process::Command;
 use serde_json::Value;
 
 use crate::files::{MP4, file, gif, weights, y4m};
-use crate::support::{command, done, refusal, run};
+use crate::support::{command, done, json, refusal, run};
 
 struct Setting {
     folder: tempfile::TempDir,
@@ -137,4 +137,21 @@ fn classify_refuses_weights_and_labels_that_do_not_fit() {
     let args = ["classify", &video, "--model", "mc3-18", "--weights", weights];
     let line = refusal(4, command(folder, &args));
     assert!(line.contains("fc.bias: [2] instead of [400]"), "{line}");
+}
+
+#[test]
+fn classify_finds_the_flow_that_a_network_sees() {
+    let folder = tempfile::tempdir().unwrap();
+    let weights = weights(folder.path(), "i3d-flow", 2).to_str().unwrap().to_string();
+    let labels = file(folder.path(), "two.txt", "left\nright\n");
+    let video = file(folder.path(), "video.gif", gif(0, 9));
+    let args =
+        ["classify", &video, "--model", "i3d-flow", "--weights", &weights, "--labels", &labels];
+    let rest = ["--flow", "fast", "--frames", "8", "--clips", "1", "--json"];
+    let answer = json(folder.path(), &[&args[..], &rest].concat());
+    assert_eq!(answer["videos"][0]["frames"], 9, "{answer}");
+    // Weights are all 0.
+    assert_eq!(answer["videos"][0]["top"][0]["score"], 0.5, "{answer}");
+    let ran = run(command(folder.path(), &[&args[..], &["--flow", "brox"]].concat()));
+    assert!(ran.code == 2 && ran.stderr.contains("ipol, opencv, fast"), "{ran:?}");
 }
