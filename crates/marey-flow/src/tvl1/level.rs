@@ -167,7 +167,7 @@ impl Level<'_> {
 
     /// So many iterations, or fewer if the flow changes by no more than `enough` before; gives the last one's change.
     fn pass(&mut self, iterations: usize, enough: f64, changes: &mut Changes) -> f64 {
-        let all = self.run(iterations);
+        let all = &self.run(iterations)[..iterations];
         let done = all.iter().position(|change| *change <= enough).unwrap_or(iterations - 1);
         if done + 1 < iterations {
             // The state before it is still there.
@@ -178,8 +178,8 @@ impl Level<'_> {
         all[done]
     }
 
-    /// Runs iterations from the state into the next; gives their changes.
-    fn run(&mut self, iterations: usize) -> Vec<f64> {
+    /// Runs so many iterations from the state into the next; gives their changes.
+    fn run(&mut self, iterations: usize) -> [f64; LONGEST] {
         self.effort.iterations += iterations as u64 * self.pixels();
         self.effort.passes += self.pixels();
         let (rows, height) = (self.rows, self.now.u[0].height());
@@ -198,15 +198,11 @@ impl Level<'_> {
                 rings.par_iter_mut().zip(changes).enumerate().for_each(band);
             }
         }
-        let of = |j: usize| {
+        std::array::from_fn(|j| {
             let bands = self.changes.chunks(rows * LONGEST);
-            let rows = bands.flat_map(|band| {
-                let rows = band.len() / LONGEST;
-                &band[j * rows..(j + 1) * rows]
-            });
-            rows.sum::<f64>()
-        };
-        (0..iterations).map(of).collect()
+            // Row by row, whatever the bands.
+            bands.flat_map(|band| band.chunks(band.len() / LONGEST).skip(j).take(1).flatten()).sum()
+        })
     }
 }
 
