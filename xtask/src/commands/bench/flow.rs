@@ -78,7 +78,10 @@ pub fn run(args: &Args) -> anyhow::Result<u8> {
     let [from, to] = [grey(&args.from, args.size)?, grey(&args.to, args.size)?];
     let effort = solver.measured(&from, &to)?.1;
     let pairs = vec![(&from, &to); args.pairs.into()];
-    let mut times = timed(args.runs, || Ok(drop(solver.fields(&pairs)?)))?;
+    let mut times = timed(args.runs, || {
+        solver.fields(&pairs)?;
+        Ok(())
+    })?;
     times.iter_mut().for_each(|ms| *ms /= f64::from(args.pairs));
     let report = report(args, &from, effort, median(&mut times), times[0]);
     if args.json {
