@@ -26,6 +26,9 @@ use lanes::Isa;
 use level::Work;
 use plane::Plane;
 
+/// Squares of larger pixels are no numbers, and their flow would be 0.
+const LARGEST: f32 = 1e18;
+
 /// Finds flow by TV-L1.
 ///
 /// On the CPU the numbers are the same whatever the machine's vectors and however many threads there are.
@@ -75,6 +78,12 @@ impl TvL1 {
         same_size("flow is between images", from.size(), to.size())?;
         if let Some(start) = start {
             same_size("flow begins with a field and images", start.size(), from.size())?;
+        }
+        let mut pixels = from.pixels().iter().chain(to.pixels());
+        if let Some(pixel) = pixels.find(|pixel| pixel.abs() > LARGEST) {
+            return Err(Error::Input(format!(
+                "TV-L1: a pixel is {pixel}, and pixels are expected in [0, 255]"
+            )));
         }
         let images = [from, to].map(|image| Plane::of(width, height, image.pixels()));
         let start = start.map(|field| {
