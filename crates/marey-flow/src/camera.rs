@@ -267,6 +267,8 @@ mod tests {
         });
         let found = found.unwrap();
         assert_eq!((times, &found.flow, found.camera.found()), (1, &found.warped, false));
-        assert!(warped_flow(&flat, &flat, 1, |_, _| Err(crate::Error::Input("none".into()))).is_err());
+        assert!(
+            warped_flow(&flat, &flat, 1, |_, _| Err(crate::Error::Input("none".into()))).is_err()
+        );
     }
 }
