@@ -1,4 +1,5 @@
 //! What holds for TV-L1 whatever the frames.
+#![allow(clippy::unwrap_used, reason = "helpers of tests may fail as tests do")]
 
 mod common;
 

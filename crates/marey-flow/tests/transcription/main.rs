@@ -1,4 +1,5 @@
 //! TV-L1 against both publications, transcribed in f64 step by step and without any optimisation.
+#![allow(clippy::unwrap_used, reason = "helpers of tests may fail as tests do")]
 
 #[path = "../common/mod.rs"]
 mod common;

