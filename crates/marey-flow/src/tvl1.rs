@@ -5,6 +5,7 @@
 //! `DualTVL1OpticalFlow` (`opencv_contrib`, `modules/optflow/src/tvl1flow.cpp`).
 
 mod config;
+mod device;
 mod lanes;
 mod level;
 mod median;
