@@ -5,6 +5,7 @@
 //! `DualTVL1OpticalFlow` (`opencv_contrib`, `modules/optflow/src/tvl1flow.cpp`).
 
 mod config;
+mod device;
 mod lanes;
 mod level;
 mod median;
@@ -26,6 +27,9 @@ use crate::{Error, Field, Grey, Result};
 use lanes::Isa;
 use level::Work;
 use plane::Plane;
+
+/// Squares of larger pixels are no numbers, and their flow would be 0.
+const LARGEST: f32 = 1e18;
 
 /// Finds flow by TV-L1.
 ///
@@ -87,6 +91,12 @@ impl TvL1 {
         same_size("flow is between images", from.size(), to.size())?;
         if let Some(start) = start {
             same_size("flow begins with a field and images", start.size(), from.size())?;
+        }
+        let mut pixels = from.pixels().iter().chain(to.pixels());
+        if let Some(pixel) = pixels.find(|pixel| pixel.abs() > LARGEST) {
+            return Err(Error::Input(format!(
+                "TV-L1: a pixel is {pixel}, and pixels are expected in [0, 255]"
+            )));
         }
         let images = [from, to].map(|image| Plane::of(width, height, image.pixels()));
         let start = start.map(|field| {

@@ -109,12 +109,7 @@ fn solve(
         rings: (0..bands).map(|_| Ring::new(now.u.len(), width)).collect(),
         rows,
         changes: vec![0.; LONGEST * height],
-        terms: Terms {
-            step: config.lambda * config.theta,
-            theta: config.theta,
-            tau: config.tau / config.theta,
-            gamma: config.gamma,
-        },
+        terms: Terms::new(config),
         now,
         effort: Effort::default(),
     };

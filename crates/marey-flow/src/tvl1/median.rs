@@ -103,8 +103,8 @@ unsafe fn five_on<V: Lanes>(from: [*const f32; 5], run: usize, step: Step<5>) {
 }
 
 /// Which two of three, and of five, to put in order in turn.
-const SORT_3: [[usize; 2]; 3] = [[0, 1], [1, 2], [0, 1]];
-const SORT_5: [[usize; 2]; 9] =
+pub(super) const SORT_3: [[usize; 2]; 3] = [[0, 1], [1, 2], [0, 1]];
+pub(super) const SORT_5: [[usize; 2]; 9] =
     [[0, 1], [3, 4], [2, 4], [2, 3], [1, 4], [0, 3], [0, 2], [1, 3], [1, 2]];
 
 #[inline(always)]

@@ -8,40 +8,23 @@ use super::{Scheme, TvL1Config};
 const LEAST: usize = 16;
 
 /// Smoothing of the images before all else, in pixels (IPOL 2013).
-const BEFORE: f64 = 0.8;
+pub(super) const BEFORE: f64 = 0.8;
 
-/// Both images at each size, the largest first.
-pub(super) fn pyramid(config: &TvL1Config, images: [Plane; 2]) -> Vec<[Plane; 2]> {
-    let [width, height] = [images[0].width(), images[0].height()];
+/// Width and height of each level, the largest first.
+pub(super) fn sizes(config: &TvL1Config, size: [usize; 2]) -> Vec<[usize; 2]> {
     let scales = match config.scheme {
         Scheme::OpenCv => config.scales,
         Scheme::Ipol => {
-            let diagonal = (width as f64).hypot(height as f64);
+            let diagonal = (size[0] as f64).hypot(size[1] as f64);
             let all = 1. + (diagonal / LEAST as f64).ln() / (1. / f64::from(config.zoom)).ln();
             config.scales.min(all.max(1.) as usize)
         }
     };
-    let mut levels = vec![match config.scheme {
-        Scheme::OpenCv => images,
-        Scheme::Ipol => {
-            let mut images = stretched(images);
-            images.iter_mut().for_each(|image| gaussian(image, BEFORE));
-            images
-        }
-    }];
-    while levels.len() < scales {
-        let Some(below) = levels.last() else { break };
-        let Some([width, height]) = above(config, [below[0].width(), below[0].height()]) else {
-            break;
-        };
-        let level = below.each_ref().map(|image| smaller(config, image, width, height));
-        levels.push(level);
-    }
-    levels
+    std::iter::successors(Some(size), |size| above(config, *size)).take(scales).collect()
 }
 
 /// The size of the level above one of `size`, if there is one.
-pub(super) fn above(config: &TvL1Config, size: [usize; 2]) -> Option<[usize; 2]> {
+fn above(config: &TvL1Config, size: [usize; 2]) -> Option<[usize; 2]> {
     match config.scheme {
         Scheme::OpenCv => {
             let above =
@@ -52,7 +35,26 @@ pub(super) fn above(config: &TvL1Config, size: [usize; 2]) -> Option<[usize; 2]>
     }
 }
 
-fn smaller(config: &TvL1Config, image: &Plane, width: usize, height: usize) -> Plane {
+/// Both images at each size, the largest first.
+pub(super) fn pyramid(config: &TvL1Config, images: [Plane; 2]) -> Vec<[Plane; 2]> {
+    let mut sizes = sizes(config, [images[0].width(), images[0].height()]).into_iter().skip(1);
+    let images = match config.scheme {
+        Scheme::OpenCv => images,
+        Scheme::Ipol => {
+            let mut images = stretched(images);
+            images.iter_mut().for_each(|image| gaussian(image, BEFORE));
+            images
+        }
+    };
+    std::iter::successors(Some(images), |below| {
+        let [width, height] = sizes.next()?;
+        Some(below.each_ref().map(|image| smaller(config, image, width, height)))
+    })
+    .collect()
+}
+
+/// An image, made one of the level above.
+pub(super) fn smaller(config: &TvL1Config, image: &Plane, width: usize, height: usize) -> Plane {
     let zoom = f64::from(config.zoom);
     match config.scheme {
         Scheme::OpenCv => bilinear(image, width, height, [1. / zoom; 2]),

@@ -3,6 +3,7 @@
 //! Reference: Zach, Pock and Bischof, DAGM 2007, equations 13 to 15; Sanchez, Meinhardt-Llopis and Facciolo, IPOL 2013,
 //! algorithm 1. With a third component, which takes up changes of brightness, as OpenCV's `gamma` has it.
 
+use super::TvL1Config;
 use super::lanes::Lanes;
 
 /// What a row's data term is made of, constant while a warp lasts.
@@ -27,6 +28,17 @@ pub(super) struct Terms {
     /// tau / theta: the dual variables' time step.
     pub(super) tau: f32,
     pub(super) gamma: f32,
+}
+
+impl Terms {
+    pub(super) fn new(config: &TvL1Config) -> Self {
+        Self {
+            step: config.lambda * config.theta,
+            theta: config.theta,
+            tau: config.tau / config.theta,
+            gamma: config.gamma,
+        }
+    }
 }
 
 /// Three components at most: x, y and brightness.

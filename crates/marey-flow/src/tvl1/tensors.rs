@@ -2,11 +2,14 @@
 
 use candle::{DType, Device, Result, Tensor, bail};
 
-use super::TvL1;
+use super::{TvL1, device};
 use crate::{Estimator, Flow, Grey};
 
 impl TvL1 {
     /// The flow of a batch of pairs: grey frames `[N, 1, H, W]` in `[0, 255]` each, to `[N, 2, H, W]`, x before y, in pixels.
+    ///
+    /// On a device that is not the CPU all pairs are computed there at once, with the CPU's numbers but for rounding (tested on
+    /// the CPU device only).
     pub fn flow(&self, from: &Tensor, to: &Tensor) -> Result<Tensor> {
         let (n, c, h, w) = from.dims4()?;
         if c != 1 || to.dims() != from.dims() {
@@ -14,6 +17,9 @@ impl TvL1 {
             bail!(
                 "TV-L1: expected two batches [N, 1, H, W] of grey frames, got {from:?} and {to:?}"
             )
+        }
+        if !from.device().is_cpu() {
+            return device::flow(self.config(), from, to);
         }
         let (first, second) = (greys(from)?, greys(to)?);
         let pairs: Vec<(&Grey, &Grey)> = first.iter().zip(&second).collect();

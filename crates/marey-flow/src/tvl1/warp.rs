@@ -11,7 +11,7 @@ use super::sweep::Constants;
 const BORDER: usize = 4;
 
 /// A squared gradient below this is none.
-const FLAT: f32 = 1e-10;
+pub(super) const FLAT: f32 = 1e-10;
 
 /// An image and its gradient, pixel by pixel, with a border of zeros.
 pub(super) struct Seen {
@@ -114,8 +114,8 @@ const fn keys(a: f32) -> [[f32; 4]; 4] {
     ]
 }
 
-const KEYS_HALF: [[f32; 4]; 4] = keys(-0.5);
-const KEYS_THREE_QUARTERS: [[f32; 4]; 4] = keys(-0.75);
+pub(super) const KEYS_HALF: [[f32; 4]; 4] = keys(-0.5);
+pub(super) const KEYS_THREE_QUARTERS: [[f32; 4]; 4] = keys(-0.75);
 
 /// What a warp by `flow` leaves constant, for so many `bands` at once.
 pub(super) fn constants(
