@@ -3,6 +3,7 @@
 pub mod clips;
 pub mod dataset;
 pub mod error;
+pub mod extract;
 pub mod labels;
 pub mod loader;
 pub mod marionettes;
@@ -15,6 +16,7 @@ pub mod ucf101;
 pub use clips::clips;
 pub use dataset::{Dataset, Subset};
 pub use error::{Error, Result};
+pub use extract::{ExtractConfig, Extraction};
 pub use loader::{Batch, Batches, Loader, LoaderConfig, Video, Videos};
 pub use marionettes::{Marionettes, MarionettesConfig};
 pub use modality::{FlowRange, Modality};
