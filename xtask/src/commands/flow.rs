@@ -1,5 +1,6 @@
 //! `flow`: optical flow of two images, or flow images of whole videos.
 
+mod gif;
 mod names;
 mod pair;
 mod shard;
@@ -8,6 +9,7 @@ mod videos;
 use std::path::PathBuf;
 
 use marey::flow::Preset;
+pub(super) use pair::image;
 
 use crate::exit::{self, failure};
 
@@ -20,7 +22,7 @@ use crate::exit::{self, failure};
 #[derive(Debug, clap::Args)]
 #[command(
     group(clap::ArgGroup::new("to").required(true)),
-    override_usage = "cargo xtask flow [OPTIONS] -o FILE FROM TO\n       cargo xtask flow [OPTIONS] --out DIR [VIDEO]..",
+    override_usage = "cargo xtask flow [OPTIONS] -o FILE FROM TO\n       cargo xtask flow [OPTIONS] --out DIR [VIDEO]..\n       cargo xtask flow --gif FILE FOLDER",
     after_help = EXAMPLES
 )]
 pub struct Args {
@@ -33,6 +35,9 @@ pub struct Args {
     /// The folder that the folders of videos go to
     #[arg(long, value_name = "DIR", group = "to")]
     out: Option<PathBuf>,
+    /// An animated GIF of a folder that --out made: frames beside their flow in colours
+    #[arg(long, value_name = "FILE", group = "to")]
+    gif: Option<PathBuf>,
     /// ipol, opencv or fast
     #[arg(long, default_value = "opencv")]
     preset: Preset,
@@ -60,12 +65,14 @@ Examples:
   cargo xtask flow frame0.png frame1.png -o flow.flo --picture flow.png
   cargo xtask flow frame0.png frame1.png -o flow.flo --truth truth.flo --json
   cargo xtask flow v_*.avi --out flows --size 340x256
+  cargo xtask flow flows/v_Archery_g01_c01 --gif archery.gif
   cargo xtask flow --list videos.txt --root UCF-101 --out flows --short-side 256 --shard 1/8";
 
 pub fn run(args: &Args) -> anyhow::Result<u8> {
-    match (&args.output, &args.out) {
-        (Some(output), None) => pair::run(args, output),
-        (None, Some(out)) => videos::run(args, out),
-        _ => Err(failure(exit::USAGE, "either -o FILE or --out DIR is wanted")),
+    match (&args.output, &args.out, &args.gif) {
+        (Some(output), None, None) => pair::run(args, output),
+        (None, Some(out), None) => videos::run(args, out),
+        (None, None, Some(gif)) => gif::run(&args.inputs, gif),
+        _ => Err(failure(exit::USAGE, "one of -o FILE, --out DIR and --gif FILE is wanted")),
     }
 }

@@ -183,14 +183,34 @@ fn flow_makes_a_folder_of_each_video_and_tells_of_broken_ones() {
 }
 
 #[test]
+fn a_missing_video_of_several_does_not_stop_the_rest_and_what_is_there_can_be_seen() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    videos(folder);
+    let args = ["flow", "none.avi", "u/a/v.y4m", "--out", "out"];
+    let ran = done(folder, &args);
+    assert!(ran.stderr.contains("none.avi: no such file"), "{ran:?}");
+    assert_whole(&folder.join("out/v"), 5);
+    assert_eq!(run(command(folder, &[&args[..], &["--strict"]].concat())).code, 4);
+    let line = done(folder, &["flow", "out/v", "--gif", "v.gif"]).stdout;
+    assert!(line.starts_with("v.gif: 5 pictures"), "{line}");
+    let mut shown = marey::video::open(&folder.join("v.gif"), &Default::default()).unwrap();
+    // Two images of 32 x 24 pixels, and 4 pixels between them.
+    assert_eq!((shown.len().unwrap(), shown.size()), (5, (68, 24)));
+    assert!(refused(4, folder, &["flow", "u/a", "--gif", "v.gif"]).contains("flow_x_00001.jpg"));
+    std::fs::remove_file(folder.join("out/v/manifest.json")).unwrap();
+    assert!(refused(3, folder, &["flow", "out/v", "--gif", "v.gif"]).contains("manifest.json"));
+}
+
+#[test]
 fn flow_refuses_clashes_and_missing_videos_before_it_begins() {
     let folder = tempfile::tempdir().unwrap();
     let folder = folder.path();
     videos(folder);
     let line = refused(2, folder, &["flow", "u/a/v.y4m", "u/b/v.gif", "--out", "out"]);
     assert!(line.contains("u/a/v.y4m and u/b/v.gif") && line.contains("--root DIR"), "{line}");
-    let line = refused(3, folder, &["flow", "u/a/v.y4m", "w.avi", "x.avi", "--out", "out"]);
-    assert!(line.contains("w.avi: no such file") && line.contains("1 more of 3"), "{line}");
+    let line = refused(3, folder, &["flow", "w.avi", "x.avi", "--out", "out"]);
+    assert!(line.contains("w.avi: no such file") && line.contains("1 more"), "{line}");
     assert!(refused(3, folder, &["flow", "--list", "no.txt", "--out", "out"]).contains("no.txt"));
     let empty = file(folder, "empty.txt", "\n");
     assert!(refused(2, folder, &["flow", "--list", &empty, "--out", "out"]).contains("no video"));

@@ -142,7 +142,8 @@ fn lengths(field: &Field) -> (f64, f64) {
     (mean, lengths.iter().copied().fold(0., f64::max))
 }
 
-fn image(path: &Path) -> anyhow::Result<RgbImage> {
+/// The image at `path`.
+pub fn image(path: &Path) -> anyhow::Result<RgbImage> {
     let mut source = video::open(path, &Default::default())?;
     let frames = source.len()?;
     if frames != 1 {

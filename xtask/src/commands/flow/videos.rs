@@ -154,15 +154,18 @@ fn videos(args: &super::Args) -> anyhow::Result<Vec<PathBuf>> {
     Ok(videos)
 }
 
-/// A name that leads nowhere is a slip of the pen, which is told before hours of work; a broken file is told beside it.
+/// Where no name leads anywhere, that is a slip of the pen; one of many is told as a broken file is.
 fn refuse_missing(videos: &[Named]) -> anyhow::Result<()> {
-    let mut missing = videos.iter().map(|named| &named.video).filter(|video| !video.exists());
-    let Some(first) = missing.next() else { return Ok(()) };
-    let others = match missing.count() {
+    let Some(first) = videos.first() else { return Ok(()) };
+    if videos.iter().any(|named| named.video.exists()) {
+        return Ok(());
+    }
+    let others = match videos.len() - 1 {
         0 => String::new(),
-        n => format!(" (and {n} more of {} videos)", videos.len()),
+        n => format!(" (and {n} more, all videos)"),
     };
-    Err(failure(exit::MISSING, format!("{}: no such file or folder{others}", first.display())))
+    let what = format!("{}: no such file or folder{others}", first.video.display());
+    Err(failure(exit::MISSING, what))
 }
 
 /// Removes what killed runs left.
