@@ -194,7 +194,7 @@ fn a_missing_video_of_several_does_not_stop_the_rest_and_what_is_there_can_be_se
     assert_eq!(run(command(folder, &[&args[..], &["--strict"]].concat())).code, 4);
     let line = done(folder, &["flow", "out/v", "--gif", "v.gif"]).stdout;
     assert!(line.starts_with("v.gif: 5 pictures"), "{line}");
-    let mut shown = marey::video::open(&folder.join("v.gif"), &Default::default()).unwrap();
+    let mut shown = marey::video::open(folder.join("v.gif"), &Default::default()).unwrap();
     // Two images of 32 x 24 pixels, and 4 pixels between them.
     assert_eq!((shown.len().unwrap(), shown.size()), (5, (68, 24)));
     assert!(refused(4, folder, &["flow", "u/a", "--gif", "v.gif"]).contains("flow_x_00001.jpg"));
