@@ -221,12 +221,12 @@ mod tests {
         place.begin().unwrap();
         assert!(matches!(Place::claim(&target), Err(Error::Busy { .. })));
         // Neither is it a leftover.
-        assert_eq!(remove_leftovers(dir.path()).unwrap(), [PathBuf::new(); 0]);
+        assert!(remove_leftovers(dir.path()).unwrap().is_empty());
         assert!(place.work.exists());
         drop(place);
         drop(Place::claim(&target).unwrap());
         assert_eq!(listed(dir.path()), []);
-        assert_eq!(remove_leftovers(&dir.path().join("missing")).unwrap(), [PathBuf::new(); 0]);
+        assert!(remove_leftovers(&dir.path().join("missing")).unwrap().is_empty());
     }
 
     #[test]
