@@ -5,8 +5,9 @@
 //! one; its field is that of the frame before it, once more, so that there are as many of all three. (The code of temporal
 //! segment networks, `dense_flow`, gives N - 1 of each.)
 //!
-//! The folder is made beside its place and renamed, so it is whole or not there, whenever the process is killed. (When the power
-//! fails the system may lose images of the last minute; the manifest has their SHA-256.)
+//! The folder is made beside its place and renamed, so it is whole or not there, whenever the process is killed. What a killed
+//! process left is removed when the same folder is made again, and not as long as any process makes it, on whatever machine the
+//! system's locks reach. (When the power fails the system may lose images of the last minute; the manifest has their SHA-256.)
 
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
@@ -25,7 +26,6 @@ mod place;
 pub use config::{ExtractConfig, Range, Size, Warped};
 pub use digest::Digest;
 pub use manifest::{Manifest, Source};
-pub use place::remove_leftovers;
 
 use crate::error::{Error, Result};
 use crate::ordered::message;
@@ -164,9 +164,9 @@ impl Extraction {
 
 /// Sends every so many frames, until nobody takes them.
 fn decode(frames: &mut dyn FrameSource, every: usize, to: &SyncSender<Frame>) -> Result<()> {
-    let mut number = 0;
+    let mut number = 0_usize;
     frames.each(&mut |frame| {
-        let wanted = number % every == 0;
+        let wanted = number.is_multiple_of(every);
         number += 1;
         match wanted && to.send(frame).is_err() {
             true => ControlFlow::Break(()),

@@ -87,38 +87,6 @@ impl Drop for Place {
     }
 }
 
-/// Removes what killed processes left beside the folders in `parent`, and gives the folders. What processes are at, these or
-/// others, stays.
-///
-/// # Errors
-///
-/// If something cannot be removed. It is no error that there is no such folder.
-pub fn remove_leftovers(parent: &Path) -> Result<Vec<PathBuf>> {
-    let entries = match fs::read_dir(parent) {
-        Ok(entries) => entries,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
-        Err(error) => return Err(Error::io(parent, error)),
-    };
-    let mut targets = Vec::new();
-    for entry in entries {
-        let name = entry.map_err(|e| Error::io(parent, e))?.file_name();
-        let Some(hidden) = name.to_str().and_then(|name| name.strip_prefix('.')) else { continue };
-        let target = [WORK, OLD, LOCK].iter().find_map(|suffix| hidden.strip_suffix(suffix));
-        targets.extend(target.map(|name| parent.join(name)));
-    }
-    targets.sort();
-    targets.dedup();
-    let mut cleaned = Vec::new();
-    for target in targets {
-        match Place::claim(&target) {
-            Ok(_) => cleaned.push(target),
-            Err(Error::Busy { .. }) => {}
-            Err(error) => return Err(error),
-        }
-    }
-    Ok(cleaned)
-}
-
 /// The lock at `path`; nothing if another process has it.
 fn lock_file(path: &Path) -> io::Result<Option<File>> {
     loop {
@@ -220,13 +188,11 @@ mod tests {
         let place = Place::claim(&target).unwrap();
         place.begin().unwrap();
         assert!(matches!(Place::claim(&target), Err(Error::Busy { .. })));
-        // Neither is it a leftover.
-        assert!(remove_leftovers(dir.path()).unwrap().is_empty());
+        // Neither is what it works on a leftover.
         assert!(place.work.exists());
         drop(place);
         drop(Place::claim(&target).unwrap());
         assert_eq!(listed(dir.path()), []);
-        assert!(remove_leftovers(&dir.path().join("missing")).unwrap().is_empty());
     }
 
     #[test]
@@ -241,7 +207,9 @@ mod tests {
         write(&path(".c.marey-old"), "old");
         write(&path("c"), "new");
         write(&path(".other"), "stays");
-        assert_eq!(remove_leftovers(dir.path()).unwrap(), ["a", "b", "c"].map(path));
+        for name in ["a", "b", "c"] {
+            drop(Place::claim(&path(name)).unwrap());
+        }
         let left = [(".other", "stays"), ("b", "old"), ("c", "new")];
         assert_eq!(listed(dir.path()), left.map(|(name, text)| (name.into(), text.into())));
     }
