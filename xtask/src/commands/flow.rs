@@ -22,6 +22,7 @@ use crate::exit::{self, failure};
 #[derive(Debug, clap::Args)]
 #[command(
     group(clap::ArgGroup::new("to").required(true)),
+    group(clap::ArgGroup::new("no_videos").args(["output", "gif"])),
     override_usage = "cargo xtask flow [OPTIONS] -o FILE FROM TO\n       cargo xtask flow [OPTIONS] --out DIR [VIDEO]..\n       cargo xtask flow --gif FILE FOLDER",
     after_help = EXAMPLES
 )]

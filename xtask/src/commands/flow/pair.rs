@@ -19,10 +19,10 @@ use crate::out;
 #[group(skip)]
 pub struct Args {
     /// A PNG of both images, the flow in colour and in arrows, side by side
-    #[arg(long, value_name = "PNG", conflicts_with = "out")]
+    #[arg(long, value_name = "PNG", conflicts_with_all = ["out", "gif"])]
     picture: Option<PathBuf>,
     /// The true flow, .flo or .png as KITTI has it: prints how far off it is
-    #[arg(long, value_name = "FILE", conflicts_with = "out")]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["out", "gif"])]
     truth: Option<PathBuf>,
 }
 

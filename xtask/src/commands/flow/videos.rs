@@ -1,6 +1,5 @@
 //! Flow images of whole videos.
 
-use std::collections::BTreeSet;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
@@ -8,8 +7,9 @@ use std::time::Instant;
 use anyhow::Context;
 use indicatif::{ProgressBar, ProgressStyle};
 use marey::data::extract::{
-    ExtractConfig, Extraction, Manifest, Outcome, Progress, Range, Size, Warped, remove_leftovers,
+    ExtractConfig, Extraction, Manifest, Outcome, Progress, Range, Size, Warped,
 };
+use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::names::{Named, named};
@@ -25,45 +25,61 @@ use crate::reproduce::interrupt;
 #[group(skip)]
 pub struct Args {
     /// More videos, a path a line
-    #[arg(long, value_name = "FILE", conflicts_with = "output")]
+    #[arg(long, value_name = "FILE", conflicts_with = "no_videos")]
     list: Option<PathBuf>,
     /// Keep the folders that the videos lie in, from this one on
-    #[arg(long, value_name = "DIR", conflicts_with = "output")]
+    #[arg(long, value_name = "DIR", conflicts_with = "no_videos")]
     root: Option<PathBuf>,
     /// The displacement that an image can hold, in pixels; beyond it is clipped [default: 20]
-    #[arg(long, value_name = "PIXELS", conflicts_with = "output", allow_negative_numbers = true)]
+    #[arg(
+        long,
+        value_name = "PIXELS",
+        conflicts_with = "no_videos",
+        allow_negative_numbers = true
+    )]
     bound: Option<f32>,
     /// Stretch each image over its own displacements, which the manifest keeps
-    #[arg(long, conflicts_with_all = ["output", "bound"], value_parser = ["own"])]
+    #[arg(long, conflicts_with_all = ["no_videos", "bound"], value_parser = ["own"])]
     range: Option<String>,
     /// Bring frames to so many pixels first, bilinearly; 340x256 for temporal segment networks
-    #[arg(long, value_name = "WxH", conflicts_with_all = ["output", "short_side"], value_parser = size)]
+    #[arg(long, value_name = "WxH", conflicts_with_all = ["no_videos", "short_side"], value_parser = size)]
     size: Option<[u32; 2]>,
     /// Bring the shorter side of frames to so many pixels first, bilinearly
-    #[arg(long, value_name = "PIXELS", conflicts_with = "output", value_parser = count)]
+    #[arg(long, value_name = "PIXELS", conflicts_with = "no_videos", value_parser = count)]
     short_side: Option<usize>,
     /// Quality of the JPEGs, 1 to 100 [default: 95]
-    #[arg(long, conflicts_with = "output", value_parser = clap::value_parser!(u8).range(1..=100))]
+    #[arg(long, conflicts_with = "no_videos", value_parser = clap::value_parser!(u8).range(1..=100))]
     quality: Option<u8>,
     /// Take every Nth frame only, beginning with the first
-    #[arg(long, value_name = "N", conflicts_with = "output", value_parser = count)]
+    #[arg(long, value_name = "N", conflicts_with = "no_videos", value_parser = count)]
     every: Option<usize>,
     /// Only part i of n of the videos, i from 1 to n [default: a SLURM array's or Kubernetes job's own]
-    #[arg(long, value_name = "i/n", conflicts_with = "output")]
+    #[arg(long, value_name = "i/n", conflicts_with = "no_videos")]
     shard: Option<Shard>,
     /// Of how many parts JOB_COMPLETION_INDEX tells the number
-    #[arg(long, value_name = "n", conflicts_with_all = ["output", "shard"], value_parser = clap::value_parser!(u64).range(1..))]
+    #[arg(long, value_name = "n", conflicts_with_all = ["no_videos", "shard"], value_parser = clap::value_parser!(u64).range(1..))]
     shards: Option<u64>,
     /// Make folders anew that were made otherwise
-    #[arg(long, conflicts_with = "output")]
+    #[arg(long, conflicts_with = "no_videos")]
     force: bool,
     /// End with code 4 if a video failed
-    #[arg(long, conflicts_with = "output")]
+    #[arg(long, conflicts_with = "no_videos")]
     strict: bool,
 }
 
+/// What is printed.
+#[derive(Serialize)]
+struct Report<'a> {
+    out: String,
+    shard: Option<String>,
+    settings: &'a ExtractConfig,
+    #[serde(flatten)]
+    summary: &'a Summary,
+    seconds: f64,
+}
+
 /// What came of all videos.
-#[derive(Default)]
+#[derive(Default, Serialize)]
 struct Summary {
     videos: Vec<Value>,
     made: usize,
@@ -79,29 +95,25 @@ pub fn run(args: &super::Args, out: &Path) -> anyhow::Result<u8> {
     let mut videos = named(videos(args)?, args.videos.root.as_deref())?;
     videos.retain(|named| shard.is_none_or(|shard| shard.has(&named.video)));
     refuse_missing(&videos)?;
-    clean(&videos, out);
+    std::fs::create_dir_all(out).with_context(|| out.display().to_string())?;
     interrupt::watch();
     let (begun, mut summary) = (Instant::now(), Summary::default());
     for (at, named) in videos.iter().enumerate() {
-        let title = format!("[{}/{}] {}", at + 1, videos.len(), named.name.display());
-        summary.extract(&extraction, named, &out.join(&named.name), args.videos.force, &title)?;
         if interrupt::asked() {
             return Err(interrupt::stopped());
         }
+        let title = format!("[{}/{}] {}", at + 1, videos.len(), named.name.display());
+        summary.extract(&extraction, named, &out.join(&named.name), args.videos.force, &title)?;
     }
     let seconds = begun.elapsed().as_secs_f64();
     match args.json {
-        true => out::json(&json!({
-            "out": out,
-            "shard": shard.map(|shard| shard.to_string()),
-            "settings": extraction.config(),
-            "videos": summary.videos,
-            "made": summary.made,
-            "there": summary.there,
-            "failed": summary.failed,
-            "pairs": summary.pairs,
-            "seconds": seconds,
-        }))?,
+        true => out::json(&Report {
+            out: out.display().to_string(),
+            shard: shard.map(|shard| shard.to_string()),
+            settings: extraction.config(),
+            summary: &summary,
+            seconds,
+        })?,
         false => out::text(&summary.text(out, seconds))?,
     }
     Ok(if args.videos.strict && summary.failed > 0 { exit::CORRUPT } else { exit::OK })
@@ -166,23 +178,6 @@ fn refuse_missing(videos: &[Named]) -> anyhow::Result<()> {
     };
     let what = format!("{}: no such file or folder{others}", first.video.display());
     Err(failure(exit::MISSING, what))
-}
-
-/// Removes what killed runs left.
-fn clean(videos: &[Named], out: &Path) {
-    let folders: BTreeSet<PathBuf> = videos
-        .iter()
-        .filter_map(|named| Some(out.join(&named.name).parent()?.to_path_buf()))
-        .collect();
-    for folder in folders {
-        match remove_leftovers(&folder) {
-            Ok(left) => left.iter().for_each(|folder| {
-                note(format_args!("{}: removed what a killed run left of it", folder.display()));
-            }),
-            // Of a run of somebody else, perhaps. It is in nobody's way.
-            Err(error) => note(format_args!("warning: {}", exit::line(&error.into()))),
-        }
-    }
 }
 
 impl Summary {
