@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+pub mod check;
 pub mod clips;
 pub mod dataset;
 pub mod error;
@@ -13,6 +14,7 @@ pub mod modality;
 mod ordered;
 pub mod preview;
 
+pub use check::check;
 pub use clips::clips;
 pub use dataset::{Dataset, Subset};
 pub use error::{Error, Result};
