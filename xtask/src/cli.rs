@@ -5,7 +5,7 @@ use marey::kernels::Isa;
 use marey::zoo::{self, Model, Sizes};
 
 use crate::commands::{
-    bench, classify, data, fuse, import_weights, infer, models, reproduce, summary,
+    bench, classify, data, flow, fuse, import_weights, infer, models, reproduce, summary,
 };
 
 /// Recognise human actions in video, and rerun the tables of the papers that taught machines to.
@@ -36,6 +36,7 @@ pub enum Command {
     Classify(classify::Args),
     ImportWeights(import_weights::Args),
     Infer(infer::Args),
+    Flow(flow::Args),
     Fuse(fuse::Args),
     #[command(subcommand)]
     Bench(bench::Bench),
@@ -53,6 +54,7 @@ impl Command {
             Self::Classify(args) => classify::run(args),
             Self::ImportWeights(args) => import_weights::run(args),
             Self::Infer(args) => infer::run(args),
+            Self::Flow(args) => flow::run(args),
             Self::Fuse(args) => fuse::run(args),
             Self::Bench(bench) => bench::run(bench),
             Self::Data(data) => data::run(data),
@@ -66,6 +68,14 @@ pub fn count(text: &str) -> Result<usize, String> {
         Ok(number @ 1..=65_536) => Ok(number),
         _ => Err("a number from 1 to 65536 is wanted".into()),
     }
+}
+
+/// Width and height of a frame, each from 1 to 8192.
+pub fn size(text: &str) -> Result<[u32; 2], String> {
+    let side = |text: &str| text.parse().ok().filter(|side| (1..=8192).contains(side));
+    text.split_once('x')
+        .and_then(|(width, height)| Some([side(width)?, side(height)?]))
+        .ok_or_else(|| "WIDTHxHEIGHT is wanted, as 340x256".into())
 }
 
 /// A network, and the clips it is made for.

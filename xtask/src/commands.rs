@@ -3,6 +3,7 @@
 pub mod bench;
 pub mod classify;
 pub mod data;
+pub mod flow;
 pub mod fuse;
 pub mod import_weights;
 pub mod infer;

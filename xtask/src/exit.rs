@@ -4,6 +4,7 @@ use std::process::ExitCode;
 
 use anyhow::Error;
 use marey::data::Error as DataError;
+use marey::flow::Error as FlowError;
 use marey::train::Error as TrainError;
 use marey::video::Error as VideoError;
 use marey::weights::Error as WeightsError;
@@ -59,6 +60,9 @@ pub fn code(error: &Error) -> u8 {
         if let Some(error) = cause.downcast_ref::<DataError>() {
             return of_data(error);
         }
+        if let Some(error) = cause.downcast_ref::<FlowError>() {
+            return of_flow(error);
+        }
         if let Some(error) = cause.downcast_ref::<TrainError>() {
             return match error {
                 TrainError::Diverged { .. } | TrainError::NotFinite { .. } => Some(OFF),
@@ -89,8 +93,18 @@ fn of_data(error: &DataError) -> Option<u8> {
         DataError::NotFound { .. } => Some(MISSING),
         DataError::Split { .. } => Some(CORRUPT),
         DataError::Video(error) => missing(error.is_not_found()),
+        DataError::Flow(error) => of_flow(error),
         // What is boxed is not met as a cause of its own.
         DataError::Sample { source, .. } => of_data(source),
+        _ => None,
+    }
+}
+
+fn of_flow(error: &FlowError) -> Option<u8> {
+    match error {
+        FlowError::NotFound { .. } => Some(MISSING),
+        FlowError::Format { .. } => Some(CORRUPT),
+        FlowError::Io { source, .. } => Some(of_io(source)),
         _ => None,
     }
 }

@@ -69,6 +69,31 @@ pub enum Error {
         /// Why.
         source: image::ImageError,
     },
+    /// Flow could not be found, or its images not be written.
+    #[error(transparent)]
+    Flow(#[from] marey_flow::Error),
+    /// A video has no two frames.
+    #[error("{video}: flow is from one frame to the next, and it has {frames}")]
+    TooShort {
+        /// The file.
+        video: PathBuf,
+        /// The frames that were to be taken of it.
+        frames: usize,
+    },
+    /// Where something was to be written there is something else.
+    #[error("{folder}: {what}")]
+    Taken {
+        /// What is there.
+        folder: PathBuf,
+        /// In what it is not what it should be.
+        what: String,
+    },
+    /// Another process is making it just now.
+    #[error("{folder}: another process is making it just now")]
+    Busy {
+        /// What is made.
+        folder: PathBuf,
+    },
     /// A tensor operation failed.
     #[error(transparent)]
     Candle(#[from] candle::Error),

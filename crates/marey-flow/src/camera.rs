@@ -15,8 +15,10 @@ pub use homography::Homography;
 pub use matches::{Match, Patches, flow_matches};
 pub use ransac::Ransac;
 
+use rayon::prelude::*;
+
 use crate::error::same_size;
-use crate::{Field, Grey, Result};
+use crate::{Error, Field, Grey, Result};
 
 /// What the camera does, as far as it was found out.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -114,13 +116,39 @@ pub fn warped_flow(
     seed: u64,
     mut find: impl FnMut(&Grey, &Grey) -> Result<Field>,
 ) -> Result<WarpedFlow> {
-    let flow = find(from, to)?;
-    let camera = camera_motion(from, to, Some(&flow), seed)?;
-    let warped = match camera.found() {
-        true => find(from, &steadied(from, to, &camera.homography)?)?,
-        false => flow.clone(),
+    let each = |pairs: &[(&Grey, &Grey)]| pairs.iter().map(|(from, to)| find(from, to)).collect();
+    let mut found = warped_flows(&[(from, to)], seed, each)?;
+    Ok(found.swap_remove(0))
+}
+
+/// [`warped_flow`] of many pairs, in their order. `find` is given all pairs at once, and then those whose camera moves, steadied.
+pub fn warped_flows(
+    pairs: &[(&Grey, &Grey)],
+    seed: u64,
+    mut find: impl FnMut(&[(&Grey, &Grey)]) -> Result<Vec<Field>>,
+) -> Result<Vec<WarpedFlow>> {
+    let mut find = |pairs: &[(&Grey, &Grey)]| match find(pairs)? {
+        fields if fields.len() == pairs.len() => Ok(fields),
+        fields => {
+            let (met, wanted) = (fields.len(), pairs.len());
+            Err(Error::Input(format!("{met} fields were found of {wanted} pairs")))
+        }
     };
-    Ok(WarpedFlow { flow, warped, camera })
+    let flows = find(pairs)?;
+    let look = |((from, to), flow): (&(&Grey, &Grey), &Field)| {
+        let camera = camera_motion(from, to, Some(flow), seed)?;
+        let steady = camera.found().then(|| steadied(from, to, &camera.homography)).transpose()?;
+        Ok((camera, steady))
+    };
+    let cameras: Vec<_> = pairs.par_iter().zip(&flows).map(look).collect::<Result<_>>()?;
+    let steady =
+        pairs.iter().zip(&cameras).filter_map(|(pair, (_, to))| Some((pair.0, to.as_ref()?)));
+    let mut again = find(&Vec::from_iter(steady))?.into_iter();
+    let all = flows.into_iter().zip(&cameras).map(|(flow, (camera, steady))| {
+        let warped = steady.as_ref().and_then(|_| again.next()).unwrap_or_else(|| flow.clone());
+        WarpedFlow { flow, warped, camera: *camera }
+    });
+    Ok(all.collect())
 }
 
 #[cfg(test)]
@@ -255,6 +283,27 @@ mod tests {
         let direct = compensate(&found.flow, &found.camera.homography).unwrap();
         let still = still.map(|at| f64::from(direct.x()[at]).hypot(f64::from(direct.y()[at])));
         assert!(still.fold(0., f64::max) < 0.5);
+    }
+
+    #[test]
+    fn many_pairs_have_the_warped_flow_of_each() {
+        let pair = Pair::new(texture(200, 150, 1), Homography::new(TILT).unwrap());
+        let flat = Grey::new(200, 150, vec![5.; 200 * 150]).unwrap();
+        let find = |from: &Grey, to: &Grey| match (from, to) {
+            (from, to) if *from == pair.from && *to == pair.to => Ok(pair.flow.clone()),
+            (from, to) => Field::from_fn(200, 150, |x, y| {
+                let at = y * 200 + x;
+                [from.pixels()[at] - to.pixels()[at], 1.]
+            }),
+        };
+        let pairs = [(&flat, &flat), (&pair.from, &pair.to), (&flat, &flat)];
+        let each = |pairs: &[(&Grey, &Grey)]| pairs.iter().map(|(a, b)| find(a, b)).collect();
+        let all = warped_flows(&pairs, 1, each).unwrap();
+        for (found, (from, to)) in all.iter().zip(pairs) {
+            assert_eq!(*found, warped_flow(from, to, 1, find).unwrap());
+        }
+        assert_eq!([0, 1, 2].map(|at| all[at].camera.found()), [false, true, false]);
+        assert!(warped_flows(&pairs, 1, |_| Ok(vec![])).is_err());
     }
 
     #[test]

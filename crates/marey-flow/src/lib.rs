@@ -20,7 +20,9 @@ pub mod tvl1;
 pub mod warp;
 
 pub use arrows::Arrows;
-pub use camera::{CameraMotion, Homography, WarpedFlow, camera_motion, compensate, warped_flow};
+pub use camera::{
+    CameraMotion, Homography, WarpedFlow, camera_motion, compensate, warped_flow, warped_flows,
+};
 pub use colour::{colour, wheel};
 pub use consistency::Consistency;
 pub use error::{Error, Result};

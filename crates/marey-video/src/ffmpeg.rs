@@ -2,14 +2,17 @@
 //!
 //! Two passes, both forward from the first frame, since seeking gives wrong frames for MPEG-4 with B-frames:
 //! one when the video is opened, which decodes all of it and reports size and number of frames, and one for
-//! each call of `frames`, which ends with the last wanted frame.
+//! each call of `frames` or `each`, which ends with the last wanted frame.
 
 mod child;
 mod command;
 mod complaint;
 mod select;
 
-use std::path::{Path, PathBuf};
+use std::{
+    ops::ControlFlow,
+    path::{Path, PathBuf},
+};
 
 use crate::{
     Error, Frame, FrameSource, Kind, Options, Result, container::Facts, error::Unit, source::Wanted,
@@ -78,6 +81,37 @@ impl Ffmpeg {
         Ok(())
     }
 
+    /// Hands out the frames at `wanted`, which ascends.
+    fn walk(
+        &self,
+        wanted: &[usize],
+        visit: &mut dyn FnMut(Frame) -> ControlFlow<()>,
+    ) -> Result<()> {
+        if wanted.is_empty() {
+            return Ok(());
+        }
+        let selection = Selection::new(wanted);
+        let mut child = self.start(&Pass::Frames(&selection))?;
+        let mut wanted = wanted.iter().peekable();
+        let mut data = Vec::new();
+        for index in selection.indices() {
+            if !self.frame(&mut child, index, &mut data)? {
+                let (status, complaint) = child.finish()?;
+                // It gave all of them when they were counted.
+                let short = status.success();
+                let truncated = self.truncated(index, self.len as u64);
+                return Err(if short { truncated } else { self.explain(status, &complaint) });
+            }
+            if wanted.next_if_eq(&&index).is_some() {
+                let (width, height) = self.size;
+                if visit(Frame { width, height, data: std::mem::take(&mut data) }).is_break() {
+                    break;
+                }
+            }
+        }
+        Ok(()) // what comes after the last wanted frame is not waited for
+    }
+
     /// One frame of the PPM stream into `data`; `false` at its end.
     fn frame(&self, child: &mut Child, index: usize, data: &mut Vec<u8>) -> Result<bool> {
         let Some(magic) = child.line(LINE_LIMIT)? else { return Ok(false) };
@@ -128,28 +162,16 @@ impl FrameSource for Ffmpeg {
 
     fn frames(&mut self, wanted: &[usize]) -> Result<Vec<Frame>> {
         let wanted = Wanted::new(&self.path, wanted, self.len, self.size, &self.options)?;
-        let mut frames = Vec::with_capacity(wanted.sorted().len());
-        if wanted.sorted().is_empty() {
-            return Ok(frames);
-        }
-        let selection = Selection::new(wanted.sorted());
-        let mut child = self.start(&Pass::Frames(&selection))?;
-        let mut data = Vec::new();
-        for index in selection.indices() {
-            if !self.frame(&mut child, index, &mut data)? {
-                let (status, complaint) = child.finish()?;
-                // It gave all of them when they were counted.
-                let short = status.success();
-                let truncated = self.truncated(index, self.len as u64);
-                return Err(if short { truncated } else { self.explain(status, &complaint) });
-            }
-            if wanted.sorted().get(frames.len()) == Some(&index) {
-                let (width, height) = self.size;
-                frames.push(Frame { width, height, data: std::mem::take(&mut data) });
-            }
-        }
-        drop(child); // what comes after the last wanted frame is not waited for
-        Ok(wanted.answer(frames))
+        wanted.collect(|sorted, visit| self.walk(sorted, visit))
+    }
+
+    fn each(&mut self, visit: &mut dyn FnMut(Frame) -> ControlFlow<()>) -> Result<()> {
+        let all: Vec<usize> = (0..self.len).collect();
+        self.walk(&all, visit)
+    }
+
+    fn decoder(&self) -> Result<String> {
+        command::version(&self.path, &self.kind, &self.options)
     }
 
     fn fps(&self) -> Option<f64> {

@@ -3,6 +3,7 @@
 use std::{
     fs::File,
     io::BufReader,
+    ops::ControlFlow,
     path::{Path, PathBuf},
 };
 
@@ -51,6 +52,34 @@ impl Gif {
         let fps = (delay > 0).then(|| 100.0 * len as f64 / delay as f64);
         Ok(Self { path: path.to_path_buf(), len, size, fps, options: options.clone() })
     }
+
+    /// Hands out the frames at `wanted`, which ascends.
+    fn walk(
+        &self,
+        wanted: impl Iterator<Item = usize>,
+        visit: &mut dyn FnMut(Frame) -> ControlFlow<()>,
+    ) -> Result<()> {
+        let mut decoder = decoder(&self.path, &self.options, false)?;
+        let mut canvas = Canvas::new(self.size);
+        let mut wanted = wanted.peekable();
+        for index in 0..self.len {
+            if wanted.peek().is_none() {
+                break;
+            }
+            let patch = decoder.read_next_frame().map_err(|e| error(&self.path, e, index))?;
+            let patch =
+                patch.ok_or_else(|| Error::decoder(&self.path, "the file became shorter"))?;
+            canvas.draw(patch);
+            if wanted.next_if_eq(&index).is_some() {
+                let (width, height) = self.size;
+                if visit(Frame { width, height, data: canvas.pixels.clone() }).is_break() {
+                    break;
+                }
+            }
+            canvas.dispose();
+        }
+        Ok(())
+    }
 }
 
 impl FrameSource for Gif {
@@ -64,21 +93,11 @@ impl FrameSource for Gif {
 
     fn frames(&mut self, wanted: &[usize]) -> Result<Vec<Frame>> {
         let wanted = Wanted::new(&self.path, wanted, self.len, self.size, &self.options)?;
-        let mut frames = Vec::with_capacity(wanted.sorted().len());
-        let mut decoder = decoder(&self.path, &self.options, false)?;
-        let mut canvas = Canvas::new(self.size);
-        for index in 0..wanted.sorted().last().map_or(0, |last| last + 1) {
-            let patch = decoder.read_next_frame().map_err(|e| error(&self.path, e, index))?;
-            let patch =
-                patch.ok_or_else(|| Error::decoder(&self.path, "the file became shorter"))?;
-            canvas.draw(patch);
-            if wanted.sorted().get(frames.len()) == Some(&index) {
-                let (width, height) = self.size;
-                frames.push(Frame { width, height, data: canvas.pixels.clone() });
-            }
-            canvas.dispose();
-        }
-        Ok(wanted.answer(frames))
+        wanted.collect(|sorted, visit| self.walk(sorted.iter().copied(), visit))
+    }
+
+    fn each(&mut self, visit: &mut dyn FnMut(Frame) -> ControlFlow<()>) -> Result<()> {
+        self.walk(0..self.len, visit)
     }
 
     fn fps(&self) -> Option<f64> {

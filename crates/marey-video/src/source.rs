@@ -1,6 +1,6 @@
 //! What every video is: a number of frames of one size, to be had by their place in display order.
 
-use std::path::Path;
+use std::{ops::ControlFlow, path::Path};
 
 use crate::{Error, Options, Result};
 
@@ -42,6 +42,29 @@ pub trait FrameSource: Send {
     /// # Errors
     /// [`Error::FrameOutOfRange`], [`Error::TooLarge`] and what decoding may give.
     fn frames(&mut self, wanted: &[usize]) -> Result<Vec<Frame>>;
+
+    /// Hands all frames to `visit`, in display order, until it breaks: one forward pass over the video, and one frame in memory
+    /// at a time, so that [`Options::max_bytes`] is no limit.
+    ///
+    /// # Errors
+    /// Those of [`len`](Self::len) and [`frames`](Self::frames). Frames before the damage were handed out then.
+    fn each(&mut self, visit: &mut dyn FnMut(Frame) -> ControlFlow<()>) -> Result<()> {
+        // As good as one pass where a frame is found by its place; who has to decode those before it does otherwise.
+        for index in 0..self.len()? {
+            if self.frames(&[index])?.into_iter().try_for_each(&mut *visit).is_break() {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// What decodes it: this crate or the `ffmpeg` program, by name and version.
+    ///
+    /// # Errors
+    /// If the program does not tell its version.
+    fn decoder(&self) -> Result<String> {
+        Ok(concat!("marey-video ", env!("CARGO_PKG_VERSION")).to_string())
+    }
 
     /// Frames per second as the file states them; `None` where it states nothing (a folder, a still).
     fn fps(&self) -> Option<f64> {
@@ -86,6 +109,19 @@ impl Wanted {
     /// The different indices, ascending.
     pub(crate) fn sorted(&self) -> &[usize] {
         &self.sorted
+    }
+
+    /// The answer from a `walk` that hands out the frames of a list of ascending indices.
+    pub(crate) fn collect(
+        self,
+        walk: impl FnOnce(&[usize], &mut dyn FnMut(Frame) -> ControlFlow<()>) -> Result<()>,
+    ) -> Result<Vec<Frame>> {
+        let mut frames = Vec::with_capacity(self.sorted.len());
+        walk(&self.sorted, &mut |frame| {
+            frames.push(frame);
+            ControlFlow::Continue(())
+        })?;
+        Ok(self.answer(frames))
     }
 
     /// From the frames at [`sorted`](Self::sorted) to those asked for; a frame is copied only for its repeats.

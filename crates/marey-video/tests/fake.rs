@@ -4,12 +4,13 @@
 
 use std::{
     fs,
+    ops::ControlFlow,
     path::{Path, PathBuf},
     process::Command,
     time::{Duration, Instant},
 };
 
-use marey_video::{Error, FrameSource, Options, Result, open};
+use marey_video::{Error, Frame, FrameSource, Options, Result, open};
 
 /// A file that reads as MP4 far enough to be given to ffmpeg, and a folder for the programs.
 struct Stage {
@@ -88,6 +89,44 @@ fn a_well_behaved_stand_in() {
     let frames = video.frames(&[1, 0, 1]).unwrap();
     assert_eq!(frames.iter().map(|frame| frame.data[5]).collect::<Vec<_>>(), b"bab");
     assert!(matches!(video.frames(&[2]), Err(Error::FrameOutOfRange { index: 2, len: 2, .. })));
+    let mut seen = Vec::new();
+    let mut visit = |frame: Frame| {
+        seen.push(frame.data[5]);
+        ControlFlow::Continue(())
+    };
+    video.each(&mut visit).unwrap();
+    assert_eq!(seen, b"ab");
+}
+
+#[test]
+fn one_pass_ends_with_the_error_that_frames_gives() {
+    let stage = Stage::new();
+    let short =
+        format!("if [ $COUNT ]; then {}; else printf 'P6\\n2 1\\n255\\nabcdef'; fi", report(2));
+    let mut seen = 0;
+    let error = stage.open(&short).unwrap().each(&mut |_| {
+        seen += 1;
+        ControlFlow::Continue(())
+    });
+    assert!(matches!(error, Err(Error::Truncated { got: 1, expected: Some(2), .. })), "{error:?}");
+    assert_eq!(seen, 1);
+    // Broken off, a program that would go on is not waited for.
+    let frame = "printf 'P6\\n2 1\\n255\\nabcdef'";
+    let script = format!("if [ $COUNT ]; then {}; else {frame}; exec sleep 60; fi", report(2));
+    stage.open(&script).unwrap().each(&mut |_| ControlFlow::Break(())).unwrap();
+}
+
+#[test]
+fn the_decoder_is_ffmpeg_by_its_version() {
+    let stage = Stage::new();
+    let tell = |line: &str| {
+        let script = format!("case \"$*\" in -version) echo '{line}';; *) {};; esac", report(1));
+        stage.open(&script).unwrap().decoder()
+    };
+    let version =
+        tell("ffmpeg version 5.1.6-0+deb12u1 Copyright (c) 2000-2024 the FFmpeg developers");
+    assert_eq!(version.unwrap(), "ffmpeg version 5.1.6-0+deb12u1");
+    assert!(matches!(tell("hello"), Err(Error::DecoderFailed { .. })));
 }
 
 #[test]

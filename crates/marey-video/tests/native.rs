@@ -148,6 +148,41 @@ fn cut_avi_counts_its_frames() {
 }
 
 #[test]
+fn one_pass_gives_all_frames_until_it_is_stopped() {
+    let folder = tempfile::tempdir().unwrap();
+    let (file, images) = (folder.path().join("a"), folder.path().join("images"));
+    fs::create_dir(&images).unwrap();
+    for number in 0..4 {
+        fs::write(images.join(format!("{number}.png")), written::png(5, 3, number)).unwrap();
+    }
+    let jpegs: Vec<Vec<u8>> = (0..4).map(|i| written::jpeg(16, 8, i * 50)).collect();
+    let files = [
+        written::gif(),
+        written::y4m("420", (5, 3), 4),
+        jpegs.concat(),
+        written::avi(&jpegs, b"MJPG", (16, 8)),
+    ];
+    let check = |path: &Path| {
+        let mut video = source(path);
+        let all = video.all().unwrap();
+        assert!(all.len() >= 4 && common::walked(&mut *video, usize::MAX) == all, "{path:?}");
+        assert!(common::walked(&mut *video, 2) == all[..2], "{path:?}");
+        assert!(video.decoder().unwrap().starts_with("marey-video 0."));
+    };
+    check(&images);
+    for bytes in files {
+        fs::write(&file, bytes).unwrap();
+        check(&file);
+    }
+    // One frame in memory is within any limit of the answer.
+    let options = Options { max_bytes: 9 * 5, ..Options::default() };
+    fs::write(&file, written::y4m("420", (5, 3), 4)).unwrap();
+    let mut video = open(&file, &options).unwrap();
+    assert!(matches!(video.all(), Err(Error::TooLarge { .. })));
+    assert_eq!(common::walked(&mut *video, usize::MAX).len(), 4);
+}
+
+#[test]
 fn what_is_no_video() {
     let folder = tempfile::tempdir().unwrap();
     let missing = folder.path().join("missing.mp4");

@@ -4,6 +4,7 @@
 mod classify;
 mod data;
 mod files;
+mod flow;
 mod fuse;
 mod refusals;
 mod reproduce;

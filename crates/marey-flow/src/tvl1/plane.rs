@@ -76,12 +76,15 @@ impl Plane {
 
     /// The first number of a row.
     pub(super) fn pointer(&self, y: usize) -> *const f32 {
-        self.numbers()[WIDEST + y * self.run()..].as_ptr()
+        debug_assert!(y < self.height);
+        // Of the whole plane, for what lies before and behind a row is read with it.
+        self.numbers().as_ptr().wrapping_add(WIDEST + y * self.run())
     }
 
     pub(super) fn pointer_mut(&mut self, y: usize) -> *mut f32 {
+        debug_assert!(y < self.height);
         let start = WIDEST + y * self.run();
-        self.numbers_mut()[start..].as_mut_ptr()
+        self.numbers_mut().as_mut_ptr().wrapping_add(start)
     }
 
     /// Each number put through `f`.

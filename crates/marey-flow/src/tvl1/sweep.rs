@@ -132,7 +132,7 @@ struct Places<'a> {
 impl Places<'_> {
     /// Row `y` of plane `plane` (of flow, then of dual variables) in the ring.
     fn ring(&self, plane: usize, y: usize) -> *mut f32 {
-        // Within the ring's allocation: `plane < 3 * components`.
+        // Within the ring: there are `3 components` planes, and a row of zeros.
         self.ring.wrapping_add((plane * FLIGHT + y % FLIGHT) * self.run)
     }
 
@@ -152,9 +152,9 @@ unsafe fn sweep<V: Lanes, const C: usize>(pass: &Pass, ring: &mut Ring, changes:
     let Pass { band: [start, end], iterations, .. } = *pass;
     let height = pass.from.u[0].height();
     let run = run(pass.from.u[0].width());
-    let nothing = ring.rows.pointer(3 * C * FLIGHT);
     let inside = ring.inside.pointer(0);
     let places = Places { pass, ring: ring.rows.pointer_mut(0), run };
+    let nothing = places.ring(3 * C, 0).cast_const();
     for row in start.saturating_sub(iterations - 1)..end + iterations + 1 {
         for j in 0..iterations.min(row + 1) {
             let y = row - j;

@@ -8,7 +8,7 @@ use std::{
 };
 
 use super::{child::Child, complaint, select::Selection};
-use crate::{Container, Kind, Options, Result};
+use crate::{Container, Error, Kind, Options, Result};
 
 /// What ffmpeg is run for.
 pub(crate) enum Pass<'a> {
@@ -24,7 +24,7 @@ static OLD: AtomicBool = AtomicBool::new(false);
 
 /// Starts ffmpeg and waits for its first words.
 pub(crate) fn start(path: &Path, kind: &Kind, pass: &Pass<'_>, options: &Options) -> Result<Child> {
-    let program = options.ffmpeg.as_deref().unwrap_or_else(|| Path::new("ffmpeg"));
+    let program = program(options);
     let start = |old: bool| {
         let mut command = Command::new(program);
         command.args(arguments(path, kind.container, pass, options, old));
@@ -38,6 +38,26 @@ pub(crate) fn start(path: &Path, kind: &Kind, pass: &Pass<'_>, options: &Options
         child = start(!old)?;
     }
     Ok(child)
+}
+
+fn program(options: &Options) -> &Path {
+    options.ffmpeg.as_deref().unwrap_or_else(|| Path::new("ffmpeg"))
+}
+
+/// What ffmpeg calls itself, as "ffmpeg version 5.1.6-0+deb12u1".
+pub(crate) fn version(path: &Path, kind: &Kind, options: &Options) -> Result<String> {
+    const LIMIT: usize = 4096;
+    let program = program(options);
+    let mut command = Command::new(program);
+    command.arg("-version");
+    let mut child = Child::start(command, path, options.timeout)
+        .map_err(|e| complaint::not_started(path, kind, program, &e))?;
+    let line = String::from_utf8_lossy(&child.line(LIMIT)?.unwrap_or_default()).into_owned();
+    let name = line.split(" Copyright").next().unwrap_or_default().trim();
+    match name.starts_with("ffmpeg version ") {
+        true => Ok(name.to_string()),
+        false => Err(Error::decoder(path, format!("ffmpeg gives no version: {name:?}"))),
+    }
 }
 
 fn arguments(

@@ -2,9 +2,23 @@
 #![allow(dead_code, reason = "each test binary uses its part")]
 
 use std::{
+    ops::ControlFlow,
     path::{Path, PathBuf},
     process::{Command, Stdio},
 };
+
+use marey_video::{Frame, FrameSource};
+
+/// The first `most` frames of a pass over `video`, which is stopped then.
+pub(crate) fn walked(video: &mut dyn FrameSource, most: usize) -> Vec<Frame> {
+    let mut frames = Vec::new();
+    let mut visit = |frame| {
+        frames.push(frame);
+        if frames.len() < most { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+    };
+    video.each(&mut visit).unwrap();
+    frames
+}
 
 /// Prints why and gives `false` where there is no ffmpeg.
 pub(crate) fn has_ffmpeg() -> bool {

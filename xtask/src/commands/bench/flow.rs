@@ -2,11 +2,14 @@
 
 use std::path::{Path, PathBuf};
 
+use image::imageops::{FilterType, resize};
 use marey::flow::{Effort, Grey, Preset, TvL1};
 use marey::kernels::machine;
 use serde::Serialize;
 
 use super::{median, timed};
+use crate::cli::size;
+use crate::commands::flow::image;
 use crate::{exit, out};
 
 /// Time TV-L1 flow between two images
@@ -140,24 +143,11 @@ fn text(report: &Report) -> String {
     )
 }
 
-fn size(text: &str) -> Result<[u32; 2], String> {
-    let side = |text: &str| text.parse().ok().filter(|side| (1..=8192).contains(side));
-    text.split_once('x')
-        .and_then(|(width, height)| Some([side(width)?, side(height)?]))
-        .ok_or_else(|| "WIDTHxHEIGHT is wanted, as 340x256".into())
-}
-
 /// The image at `path` in grey, at a size of choice.
 fn grey(path: &Path, size: Option<[u32; 2]>) -> anyhow::Result<Grey> {
-    let frame = marey::video::open(path, &Default::default())?.frames(&[0])?.remove(0);
-    let (width, height) = (frame.width, frame.height);
-    let Some(image) = image::RgbImage::from_raw(width, height, frame.data) else {
-        anyhow::bail!("{}: a frame without all its pixels", path.display())
-    };
+    let image = image(path)?;
     Ok(Grey::from_rgb(&match size {
         None => image,
-        Some([w, h]) => {
-            image::imageops::resize(&image, w, h, image::imageops::FilterType::Triangle)
-        }
+        Some([w, h]) => resize(&image, w, h, FilterType::Triangle),
     })?)
 }
