@@ -1,17 +1,15 @@
 //! What is wrong with a dataset on disk, found before it is trained on.
 
 use std::collections::BTreeMap;
-use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use marey_video::Options;
-use sha2::{Digest, Sha256};
 
 use crate::dataset::{Dataset, Subset};
 use crate::error::{Error, Result};
+use crate::extract::Digest;
 use crate::listed::Listed;
-use crate::lists::names;
 use crate::ordered::Ordered;
 
 /// What a check found.
@@ -69,8 +67,8 @@ impl Copies {
 
 /// What one file was found to be.
 struct Found {
-    hash: [u8; 32],
-    bytes: u64,
+    /// Nothing if it could not be read.
+    digest: Option<Digest>,
     /// Its frames and their size, or why there are none.
     video: std::result::Result<(usize, (u32, u32)), String>,
 }
@@ -103,7 +101,7 @@ pub fn check(
     let mut found = BTreeMap::new();
     for (done, (path, _)) in (1..).zip(files.iter()) {
         // An error here is a panic, which `look` has none of for any file that is known.
-        let unread = |e: Error| Found { hash: [0; 32], bytes: 0, video: Err(e.to_string()) };
+        let unread = |e: Error| Found { digest: None, video: Err(e.to_string()) };
         found.insert(path.as_path(), results.next().unwrap_or_else(unread));
         progress(done, jobs);
     }
@@ -112,7 +110,7 @@ pub fn check(
 
 fn report(sets: &[(Subset, Listed)], found: &BTreeMap<&Path, Found>) -> Result<Report> {
     let mut report = Report { parts: Vec::new(), unreadable: Vec::new(), copies: Vec::new() };
-    let mut places: BTreeMap<[u8; 32], Vec<(Subset, PathBuf)>> = BTreeMap::new();
+    let mut places: BTreeMap<&str, Vec<(Subset, PathBuf)>> = BTreeMap::new();
     for (subset, set) in sets {
         let mut part = Part {
             subset: *subset,
@@ -131,7 +129,7 @@ fn report(sets: &[(Subset, Listed)], found: &BTreeMap<&Path, Found>) -> Result<R
             for (index, entry) in set.entries().iter().enumerate() {
                 let path = stream.path(index);
                 let Some(file) = found.get(path.as_path()) else { continue };
-                part.bytes += file.bytes;
+                part.bytes += file.digest.as_ref().map_or(0, |digest| digest.bytes);
                 let cause = match (&file.video, entry.frames) {
                     (Err(cause), _) => cause.clone(),
                     (Ok((frames, _)), Some(listed)) if *frames != listed => {
@@ -142,7 +140,8 @@ fn report(sets: &[(Subset, Listed)], found: &BTreeMap<&Path, Found>) -> Result<R
                             part.frames.push(*frames);
                         }
                         *part.sizes.entry(*size).or_default() += 1;
-                        places.entry(file.hash).or_default().push((*subset, path));
+                        let content = file.digest.as_ref().map_or("", |digest| &digest.sha256);
+                        places.entry(content).or_default().push((*subset, path));
                         continue;
                     }
                 };
@@ -159,43 +158,14 @@ fn report(sets: &[(Subset, Listed)], found: &BTreeMap<&Path, Found>) -> Result<R
 }
 
 fn look(path: &Path, options: &Options) -> Found {
-    let mut sha = Sha256::new();
-    let hashed = hash(path, &mut sha);
     let decoded = || -> Result<(usize, (u32, u32))> {
         let mut video = marey_video::open(path, options)?;
         let frames = video.len()?;
         video.frames(&[0, frames.saturating_sub(1)])?;
         Ok((frames, video.size()))
     };
-    let (bytes, video) = match hashed {
-        Ok(bytes) => (bytes, decoded()),
-        Err(error) => (0, Err(error)),
-    };
-    Found { hash: sha.finalize().into(), bytes, video: video.map_err(|e| e.to_string()) }
-}
-
-/// Feeds a file to `sha`, or all files of a folder with their names; how many bytes they have.
-fn hash(path: &Path, sha: &mut Sha256) -> Result<u64> {
-    if path.is_dir() {
-        let mut bytes = 0;
-        for name in names(path)? {
-            sha.update(name.as_bytes());
-            sha.update([0]);
-            bytes += hash(&path.join(name), sha)?;
-        }
-        return Ok(bytes);
-    }
-    let io = |error| Error::io(path, error);
-    let mut file = std::fs::File::open(path).map_err(io)?;
-    let mut buffer = vec![0; 1 << 16];
-    let mut bytes = 0;
-    loop {
-        match file.read(&mut buffer).map_err(io)? {
-            0 => return Ok(bytes),
-            read => {
-                sha.update(&buffer[..read]);
-                bytes += read as u64;
-            }
-        }
-    }
+    let digest = Digest::of(path);
+    let video = digest.as_ref().map_err(ToString::to_string);
+    let video = video.and_then(|_| decoded().map_err(|e| e.to_string()));
+    Found { digest: digest.ok(), video }
 }
