@@ -2,6 +2,7 @@
 
 use std::io::Write;
 
+use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
 
 /// Writes `text` and a line's end to stdout.
@@ -14,6 +15,18 @@ pub fn text(text: &str) -> anyhow::Result<()> {
 /// Writes `text` and a line's end to stderr, for whoever still listens there.
 pub fn note(text: impl std::fmt::Display) {
     let _ = writeln!(std::io::stderr(), "{text}");
+}
+
+/// A bar of `length` steps, called `unit`, on stderr; where that is no terminal it is not drawn.
+pub fn bar(title: &str, length: u64, unit: &str) -> ProgressBar {
+    let style = ProgressStyle::with_template("{prefix} {bar:24} {pos}/{len} {msg} ({eta} left)");
+    let bar =
+        ProgressBar::new(length).with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
+    bar.set_prefix(title.to_string());
+    if bar.is_hidden() {
+        note(format_args!("{title}: {length} {unit}"));
+    }
+    bar
 }
 
 /// Writes `value` to stdout as JSON.

@@ -4,8 +4,8 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use marey_data::split::Split;
-use marey_data::{Dataset, Error, Subset, Ucf101};
+use marey_data::layouts::find;
+use marey_data::{Dataset, Error, Listed, Subset};
 use marey_video::Options;
 
 fn data() -> Option<PathBuf> {
@@ -16,8 +16,8 @@ fn data() -> Option<PathBuf> {
     data
 }
 
-fn open(root: &Path) -> Result<Ucf101, Error> {
-    Ucf101::open(root, Subset::Train, 1, Options::default())
+fn open(root: &Path) -> Result<Listed, Error> {
+    marey_data::open("ucf101", root, Subset::Train, 1, Options::default())
 }
 
 #[test]
@@ -25,14 +25,14 @@ fn the_real_lists_have_the_published_counts() {
     let Some(data) = data() else { return };
     let lists = data.join("splits/ucf101");
     for (number, train, test) in [(1, 9537, 3783), (2, 9586, 3734), (3, 9624, 3696)] {
-        let read = |subset| Split::ucf101(&lists, subset, number).unwrap();
+        let read = |subset| find("ucf101").unwrap().list(&lists, subset, number).unwrap();
         let (train_split, test_split) = (read(Subset::Train), read(Subset::Test));
         assert_eq!((train_split.entries.len(), test_split.entries.len()), (train, test));
         assert_eq!(train_split.classes.len(), 101);
         let trained: std::collections::HashSet<_> =
-            train_split.entries.iter().map(|e| &e.path).collect();
-        assert!(test_split.entries.iter().all(|e| !trained.contains(&e.path)));
-        assert!((0..101).all(|k| test_split.entries.iter().any(|e| e.label == k)));
+            train_split.entries.iter().map(|e| &e.paths).collect();
+        assert!(test_split.entries.iter().all(|e| !trained.contains(&e.paths)));
+        assert!((0..101).all(|k| test_split.entries.iter().any(|e| e.labels == [k])));
     }
 }
 
@@ -109,5 +109,6 @@ fn what_is_missing_is_named_with_every_place_it_may_be() {
     fs::write(dir.path().join("UCF-101/Archery/a.avi"), "").unwrap();
     let text = message(dir.path());
     assert!(text.contains("1 of the 2 videos") && text.contains("Archery/b.avi"), "{text}");
-    assert!(Ucf101::open(dir.path(), Subset::Train, 4, Options::default()).is_err());
+    let fourth = find("ucf101").unwrap().list(dir.path(), Subset::Train, 4).unwrap_err();
+    assert_eq!(fourth.to_string(), "UCF101 has splits 1 to 3, not 4");
 }

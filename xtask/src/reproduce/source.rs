@@ -7,7 +7,7 @@ use std::time::UNIX_EPOCH;
 
 use anyhow::Context;
 use marey::clip::{Clip, Normalize, center_crop, normalize, random_crop, resize_short_side};
-use marey::data::{Dataset, Marionettes, MarionettesConfig, Subset, Ucf101};
+use marey::data::{self, Dataset, Listed, Marionettes, MarionettesConfig, Subset};
 use marey::layers::rng::{ChaCha8Rng, fnv1a};
 use marey::video::Options;
 
@@ -55,8 +55,8 @@ impl Source {
 
     /// UCF101 on disk.
     pub fn ucf101(root: &Path, split: usize) -> anyhow::Result<Self> {
-        let train = Ucf101::open(root, Subset::Train, split, Options::default())?;
-        let test = Ucf101::open(root, Subset::Test, split, Options::default())?;
+        let open = |subset| data::open("ucf101", root, subset, split, Options::default());
+        let (train, test) = (open(Subset::Train)?, open(Subset::Test)?);
         Ok(Self {
             name: format!(
                 "UCF101 split {split}, {} to learn from, {} to be judged by",
@@ -72,7 +72,7 @@ impl Source {
 }
 
 /// The names, labels, sizes and times of a dataset's files, in short: another dataset has another.
-fn digest(videos: &Ucf101) -> anyhow::Result<String> {
+fn digest(videos: &Listed) -> anyhow::Result<String> {
     let mut all = String::new();
     for index in 0..videos.len() {
         let path = videos.path(index);

@@ -7,7 +7,6 @@ use std::time::Instant;
 use anyhow::Context;
 use candle::DType;
 use candle_nn::VarMap;
-use indicatif::{ProgressBar, ProgressStyle};
 use marey::clip::{ClipSampler, Window};
 use marey::data::{Loader, LoaderConfig};
 use marey::layers::rng::fnv1a;
@@ -22,7 +21,7 @@ use serde::{Deserialize, Serialize};
 
 use super::interrupt;
 use super::recipe::Training;
-use crate::out::note;
+use crate::out::{bar, note};
 
 use super::source::{Source, test_transform, train_transform};
 
@@ -184,7 +183,7 @@ impl Trial<'_> {
             let batch = batch?;
             Ok((batch.clips.to_device(&device)?, batch.labels.to_device(&device)?))
         });
-        let bar = bar(self.method, steps);
+        let bar = bar(self.method, steps, "steps");
         bar.set_position(state.step());
         let mut observe = |report: &marey::train::StepReport<'_>| {
             bar.set_position(report.step + 1);
@@ -218,7 +217,7 @@ impl Trial<'_> {
         let test = &self.source.test;
         let config = LoaderConfig { batch: 1, shuffle: false, ..self.loader_config() };
         let loader = Loader::new(test.clone(), config, test_transform(side, crop))?;
-        let bar = bar(&format!("{}, test", self.method), test.len() as u64);
+        let bar = bar(&format!("{}, test", self.method), test.len() as u64, "videos");
         let videos =
             loader.videos(ClipSampler::Uniform(Window { length: frames, stride }, clips))?;
         let videos =
@@ -247,16 +246,4 @@ fn finished(path: &PathBuf, fingerprint: &str) -> anyhow::Result<Option<Measured
         crate::exit::failure(crate::exit::CORRUPT, format!("{}: {error}", path.display()))
     })?;
     Ok((measured.fingerprint == fingerprint).then_some(measured))
-}
-
-/// A bar on stderr, that is not drawn where stderr is no terminal.
-fn bar(title: &str, length: u64) -> ProgressBar {
-    let style = ProgressStyle::with_template("{prefix} {bar:24} {pos}/{len} {msg} ({eta} left)");
-    let bar =
-        ProgressBar::new(length).with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
-    bar.set_prefix(title.to_string());
-    if bar.is_hidden() {
-        note(format_args!("{title}: {length} steps"));
-    }
-    bar
 }
