@@ -12,16 +12,17 @@ use marey_layers::rng::train_step;
 use crate::checkpoint::{self, CheckpointConfig};
 use crate::curve::Point;
 use crate::error::{Error, Result};
+use crate::gradients::Measured;
 use crate::objective::Objective;
+use crate::optimizer::{Optimizer, OptimizerConfig};
 use crate::schedule::Schedule;
-use crate::sgd::{Gradients, Sgd, SgdConfig};
 use crate::state::TrainState;
 
 /// How long and how fast.
 #[derive(Debug, Clone, Default)]
 pub struct FitConfig {
     /// The optimizer.
-    pub sgd: SgdConfig,
+    pub optimizer: OptimizerConfig,
     /// The learning rate over time, as shares of the optimizer's.
     pub schedule: Schedule,
     /// Steps of the whole run, those done before it was resumed included.
@@ -91,11 +92,11 @@ where
     if let Some(checkpoint) = &config.checkpoint {
         checkpoint::open(&checkpoint.dir, state)?;
     }
-    let mut sgd = Sgd::new(vars, config.sgd.clone())?;
-    sgd.set_velocities(&state.velocities)?;
-    let mut run = Run { network, vars, config, state, sgd, saved: None };
+    let mut optimizer = Optimizer::new(vars, config.optimizer.clone())?;
+    optimizer.set_state(&state.optimizer)?;
+    let mut run = Run { network, vars, config, state, optimizer, saved: None };
     let outcome = run.steps(&mut batches.into_iter(), observe);
-    run.state.velocities = run.sgd.velocities()?;
+    run.state.optimizer = run.optimizer.state()?;
     outcome
 }
 
@@ -112,7 +113,7 @@ struct Run<'a> {
     vars: &'a VarMap,
     config: &'a FitConfig,
     state: &'a mut TrainState,
-    sgd: Sgd,
+    optimizer: Optimizer,
     /// The last step that this call saved after.
     saved: Option<u64>,
 }
@@ -159,15 +160,15 @@ impl Run<'_> {
         check_batch(step, xs, labels)?;
         let objective = self.config.objective;
         let (loss, free) = objective.loss(self.network, xs, labels)?;
-        let grads = marey_layers::backward(&loss)?;
+        let grads = self.optimizer.gradients(&marey_layers::backward(&loss)?);
         let loss = loss.to_dtype(DType::F32)?.to_scalar::<f32>()?;
         let accuracy = match free {
             Some(accuracy) => Some(accuracy),
             None => objective.accuracy(self.network, xs, labels, step)?,
         };
 
-        let rate = self.config.sgd.rate * self.config.schedule.factor(step);
-        let Gradients { norm, parameters, not_finite } = self.sgd.measure(&grads)?;
+        let rate = self.config.optimizer.rate() * self.config.schedule.factor(step);
+        let Measured { norm, parameters, not_finite } = self.optimizer.measure(&grads)?;
         if !loss.is_finite() || !norm.is_finite() {
             return Err(Error::Diverged { step, loss, rate, parameter: not_finite });
         }
@@ -176,7 +177,7 @@ impl Run<'_> {
         }
         // As torch.nn.utils.clip_grad_norm_.
         let scale = self.config.clip_grad_norm.map_or(1., |max| (max / (norm + 1e-6)).min(1.));
-        self.sgd.step(&grads, rate, scale)?;
+        self.optimizer.step(&grads, rate, scale)?;
         let seconds = started.elapsed().as_secs_f64();
         Ok(Point { loss, accuracy, rate, gradient_norm: norm, seconds, wait })
     }
@@ -187,7 +188,7 @@ impl Run<'_> {
         if self.saved == Some(self.state.step) || self.state.step == 0 {
             return Ok(None);
         }
-        self.state.velocities = self.sgd.velocities()?;
+        self.state.optimizer = self.optimizer.state()?;
         let path = checkpoint::save_step(checkpoint, self.vars, self.state)?;
         self.saved = Some(self.state.step);
         Ok(Some(path))

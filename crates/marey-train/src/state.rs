@@ -12,7 +12,8 @@ pub struct TrainState {
     pub(crate) step: u64,
     pub(crate) fingerprint: String,
     pub(crate) curve: Curve,
-    pub(crate) velocities: BTreeMap<String, Tensor>,
+    /// [`Optimizer::state`](crate::Optimizer::state) after the last step.
+    pub(crate) optimizer: BTreeMap<String, Tensor>,
 }
 
 impl TrainState {
@@ -26,7 +27,7 @@ impl TrainState {
             step: 0,
             fingerprint: fingerprint.into(),
             curve: Curve::default(),
-            velocities: BTreeMap::new(),
+            optimizer: BTreeMap::new(),
         }
     }
 

@@ -140,13 +140,14 @@ impl Trial<'_> {
             Schedule::step(0.1, decay_at.clone())
         };
         FitConfig {
-            sgd: SgdConfig {
+            optimizer: SgdConfig {
                 rate,
                 momentum: 0.9,
                 nesterov: true,
                 weight_decay,
                 parameters: Parameters::no_decay_on_vectors(),
-            },
+            }
+            .into(),
             schedule: decay.with_warmup(Warmup { steps: steps / 20, start: 0.1 }),
             steps,
             seed: self.seed,
@@ -157,6 +158,7 @@ impl Trial<'_> {
                 keep: 2,
             }),
             objective: Objective::CrossEntropy,
+            ..FitConfig::default()
         }
     }
 

@@ -130,8 +130,9 @@ fn diverge(how: How, rate: f64) -> (Error, tempfile::TempDir, TrainState) {
     let bias = vars.data().lock().unwrap()["fc.bias"].as_tensor().clone();
     let network = Spoiled { tiny, bias, how };
     let checkpoint = CheckpointConfig { dir: dir.path().into(), every: 1, keep: 1 };
-    let sgd = SgdConfig { rate, ..config(9).sgd };
-    let config = FitConfig { checkpoint: Some(checkpoint), sgd, clip_grad_norm: None, ..config(9) };
+    let optimizer = SgdConfig { rate, nesterov: true, ..SgdConfig::default() }.into();
+    let config =
+        FitConfig { checkpoint: Some(checkpoint), optimizer, clip_grad_norm: None, ..config(9) };
     let mut state = TrainState::new(FINGERPRINT);
     let error = run(&network, &vars, &config, &mut state).unwrap_err();
     (error, dir, state)

@@ -7,6 +7,7 @@ mod checkpoint;
 mod evaluate;
 mod fit;
 mod kill;
+mod optimizer;
 mod resume;
-mod sgd;
+
 mod tiny;

@@ -3,7 +3,7 @@
 use std::ops::ControlFlow;
 
 use marey_train::{
-    Checkpoint, CheckpointConfig, FitConfig, Outcome, TrainState, digest, fit, resume,
+    AdamWConfig, Checkpoint, CheckpointConfig, FitConfig, Outcome, TrainState, digest, fit, resume,
 };
 
 use crate::tiny::{FINGERPRINT, Tiny, batches, config, run};
@@ -11,11 +11,11 @@ use crate::tiny::{FINGERPRINT, Tiny, batches, config, run};
 const STEPS: u64 = 12;
 
 /// The uninterrupted run's weights, and its losses.
-fn whole() -> (String, Vec<f32>) {
+fn whole(config: &FitConfig) -> (String, Vec<f32>) {
     let (network, vars) = Tiny::new(4);
     let first = digest(&vars);
     let mut state = TrainState::new(FINGERPRINT);
-    let outcome = run(&network, &vars, &config(STEPS), &mut state).unwrap();
+    let outcome = run(&network, &vars, config, &mut state).unwrap();
     assert_eq!(outcome, Outcome::Finished);
     assert_ne!(digest(&vars), first);
     (digest(&vars), state.curve().iter().map(|point| point.loss).collect())
@@ -23,13 +23,23 @@ fn whole() -> (String, Vec<f32>) {
 
 #[test]
 fn stopped_after_any_step() {
-    let (weights, losses) = whole();
-    assert_eq!(whole().0, weights, "the same run twice");
+    stop_and_resume(config(STEPS));
+}
+
+#[test]
+fn stopped_after_any_step_of_adamw() {
+    let optimizer = AdamWConfig { rate: 0.01, ..AdamWConfig::default() }.into();
+    stop_and_resume(FitConfig { optimizer, ..config(STEPS) });
+}
+
+fn stop_and_resume(config: FitConfig) {
+    let (weights, losses) = whole(&config);
+    assert_eq!(whole(&config).0, weights, "the same run twice");
     assert_eq!(losses.len() as u64, STEPS);
     for stop in 1..STEPS {
         let dir = tempfile::tempdir().unwrap();
         let checkpoint = CheckpointConfig { dir: dir.path().to_path_buf(), every: 1000, keep: 2 };
-        let config = FitConfig { checkpoint: Some(checkpoint), ..config(STEPS) };
+        let config = FitConfig { checkpoint: Some(checkpoint), ..config.clone() };
         let (network, vars) = Tiny::new(4);
         let mut state = TrainState::new(FINGERPRINT);
         let outcome = fit(&network, &vars, batches(0), &config, &mut state, &mut |report| {
@@ -53,7 +63,7 @@ fn stopped_after_any_step() {
 fn each_part_of_the_state_is_needed() {
     // Without the velocities and the step, or with another seed, the weights differ: the test
     // above would notice a part that is not restored.
-    let (weights, _) = whole();
+    let (weights, _) = whole(&config(STEPS));
     let dir = tempfile::tempdir().unwrap();
     let (network, vars) = Tiny::new(4);
     let mut state = TrainState::new(FINGERPRINT);
