@@ -120,11 +120,12 @@ impl Optimizer {
     pub fn new(vars: &VarMap, config: impl Into<OptimizerConfig>) -> Result<Self> {
         let config = config.into();
         config.check()?;
+        let mut trained = sorted(vars);
+        trained.retain(|(name, var)| var.dtype().is_float() && !is_statistic(name));
+        let names: Vec<_> = trained.iter().map(|(name, _)| name.as_str()).collect();
+        config.parameters().check(&names)?;
         let mut parameters = Vec::new();
-        for (name, var) in sorted(vars) {
-            if !var.dtype().is_float() || is_statistic(&name) {
-                continue;
-            }
+        for (name, var) in trained {
             let factors = config.parameters().factors(&name, var.dims());
             if !(factors.rate.is_finite() && factors.rate >= 0. && factors.decay.is_finite()) {
                 return Err(Error::Config(format!("optimizer: `{name}` is given {factors:?}")));

@@ -190,6 +190,10 @@ fn senseless_settings_and_foreign_states_are_refused() {
     let error = optimizer.set_state(&velocity("c.bias", &[4])).unwrap_err().to_string();
     assert!(error.contains("c.bias"), "{error}");
 
+    let parameters = Parameters::groups([("c.*", Factors::frozen())]);
+    let error = Optimizer::new(&vars, SgdConfig { parameters, ..SgdConfig::default() });
+    assert!(error.unwrap_err().to_string().contains("`c.*`"));
+
     let adamw = AdamWConfig::default();
     let infinite = AdamWConfig { rate: f64::INFINITY, ..adamw.clone() };
     assert!(Optimizer::new(&vars, infinite).is_err());
