@@ -12,11 +12,14 @@ use marey_layers::rng::train_step;
 use crate::checkpoint::{self, CheckpointConfig};
 use crate::curve::Point;
 use crate::error::{Error, Result};
-use crate::gradients::Measured;
+use crate::gradients::{Gradients, Measured};
 use crate::objective::Objective;
 use crate::optimizer::{Optimizer, OptimizerConfig};
 use crate::schedule::Schedule;
 use crate::state::TrainState;
+
+/// The bit of a step's number from which the number of a batch's part stands.
+const PART: u32 = 40;
 
 /// How long and how fast.
 #[derive(Debug, Clone, Default)]
@@ -31,6 +34,15 @@ pub struct FitConfig {
     pub seed: u64,
     /// Gradients whose norm, all together, is above this are scaled down to it.
     pub clip_grad_norm: Option<f64>,
+    /// Each number of a gradient is brought into plus and minus this. Not beside
+    /// `clip_grad_norm`.
+    pub clip_grad_value: Option<f64>,
+    /// At most so many clips run through the network at once, from 1; all of a batch where `None`.
+    ///
+    /// A larger batch is taken in parts, whose gradients are added. They are those of the whole
+    /// batch where clips do not know each other: the statistics of batch norms are those of a
+    /// part, and each part has dropout masks of its own.
+    pub max_clips: Option<usize>,
     /// Where to save, if anywhere.
     pub checkpoint: Option<CheckpointConfig>,
     /// What a step makes smaller.
@@ -102,8 +114,17 @@ where
 
 fn check(config: &FitConfig) -> Result<()> {
     config.schedule.check()?;
-    if let Some(norm) = config.clip_grad_norm.filter(|norm| !(norm.is_finite() && *norm > 0.)) {
-        return Err(Error::Config(format!("gradients cannot be clipped to a norm of {norm}")));
+    config.objective.check()?;
+    for clip in [config.clip_grad_norm, config.clip_grad_value].into_iter().flatten() {
+        if !(clip.is_finite() && clip > 0.) {
+            return Err(Error::Config(format!("gradients cannot be clipped to {clip}")));
+        }
+    }
+    if config.clip_grad_norm.is_some() && config.clip_grad_value.is_some() {
+        return Err(Error::Config("gradients are clipped by norm or by value, not both".into()));
+    }
+    if config.max_clips == Some(0) {
+        return Err(Error::Config("training: at most 0 clips at once".into()));
     }
     config.checkpoint.as_ref().map_or(Ok(()), CheckpointConfig::check)
 }
@@ -137,8 +158,7 @@ impl Run<'_> {
                 None => return self.save().map(|_| Outcome::OutOfBatches),
             };
             let wait = asked.elapsed().as_secs_f64();
-            let seed = self.config.seed;
-            let point = train_step(seed, step, || self.step(&xs, &labels, wait))?;
+            let point = self.step(&xs, &labels, wait)?;
             self.state.step += 1;
             self.state.curve.push(point);
 
@@ -158,14 +178,7 @@ impl Run<'_> {
     fn step(&mut self, xs: &Tensor, labels: &Tensor, wait: f64) -> Result<Point> {
         let (step, started) = (self.state.step, Instant::now());
         check_batch(step, xs, labels)?;
-        let objective = self.config.objective;
-        let (loss, free) = objective.loss(self.network, xs, labels)?;
-        let grads = self.optimizer.gradients(&marey_layers::backward(&loss)?);
-        let loss = loss.to_dtype(DType::F32)?.to_scalar::<f32>()?;
-        let accuracy = match free {
-            Some(accuracy) => Some(accuracy),
-            None => objective.accuracy(self.network, xs, labels, step)?,
-        };
+        let (mut grads, loss, accuracy) = self.gradients(xs, labels)?;
 
         let rate = self.config.optimizer.rate() * self.config.schedule.factor(step);
         let Measured { norm, parameters, not_finite } = self.optimizer.measure(&grads)?;
@@ -175,11 +188,39 @@ impl Run<'_> {
         if parameters == 0 {
             return Err(Error::Config("the loss gives no trained variable a gradient".into()));
         }
+        if let Some(max) = self.config.clip_grad_value {
+            grads.clip_values(max)?;
+        }
         // As torch.nn.utils.clip_grad_norm_.
         let scale = self.config.clip_grad_norm.map_or(1., |max| (max / (norm + 1e-6)).min(1.));
         self.optimizer.step(&grads, rate, scale)?;
         let seconds = started.elapsed().as_secs_f64();
         Ok(Point { loss, accuracy, rate, gradient_norm: norm, seconds, wait })
+    }
+
+    /// The gradients of a batch, its loss and, where it is measured, its accuracy.
+    fn gradients(&self, xs: &Tensor, labels: &Tensor) -> Result<(Gradients, f32, Option<f32>)> {
+        let (step, FitConfig { seed, objective, max_clips, .. }) = (self.state.step, self.config);
+        let batch = objective.batch(xs, labels, *seed, step)?;
+        let mut sum = (Gradients::default(), 0., None);
+        let parts = batch.parts(max_clips.unwrap_or(usize::MAX))?;
+        for (place, (part, share)) in parts.iter().enumerate() {
+            // The first part draws what the whole batch would.
+            let draws = step | (place as u64) << PART;
+            let (loss, accuracy) = train_step(*seed, draws, || -> Result<_> {
+                let (loss, free) = objective.loss(self.network, part)?;
+                let loss = (loss * *share)?;
+                sum.0.add(self.optimizer.gradients(&marey_layers::backward(&loss)?))?;
+                let accuracy = match free {
+                    Some(accuracy) => Some(accuracy),
+                    None => objective.accuracy(self.network, part, step)?,
+                };
+                Ok((loss.to_dtype(DType::F32)?.to_scalar::<f32>()?, accuracy))
+            })?;
+            sum.1 += loss;
+            sum.2 = accuracy.map(|accuracy| sum.2.unwrap_or(0.) + accuracy * *share as f32);
+        }
+        Ok(sum)
     }
 
     /// Saves the state, unless this call of `fit` has already or has done nothing yet.

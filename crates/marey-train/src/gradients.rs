@@ -5,7 +5,7 @@ use candle::Tensor;
 use crate::error::Result;
 
 /// A gradient for each parameter of an [`Optimizer`](crate::Optimizer), where the loss gave one.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct Gradients(pub(crate) Vec<Option<Tensor>>);
 
 /// How large gradients are.
@@ -22,6 +22,10 @@ pub struct Measured {
 impl Gradients {
     /// Adds those of another part of the batch, from the same optimizer.
     pub fn add(&mut self, other: Self) -> Result<()> {
+        if self.0.is_empty() {
+            *self = other;
+            return Ok(());
+        }
         for (own, other) in self.0.iter_mut().zip(other.0) {
             *own = match (own.take(), other) {
                 (Some(a), Some(b)) => Some((a + b)?),

@@ -2,6 +2,7 @@
 
 pub mod adamw;
 pub mod average;
+mod batch;
 pub mod checkpoint;
 pub mod curve;
 pub mod digest;

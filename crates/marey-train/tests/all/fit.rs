@@ -181,6 +181,13 @@ fn senseless_settings_are_refused() {
     for config in [
         FitConfig { clip_grad_norm: Some(0.), ..config(9) },
         FitConfig { clip_grad_norm: Some(f64::NAN), ..config(9) },
+        FitConfig { clip_grad_norm: None, clip_grad_value: Some(-1.), ..config(9) },
+        FitConfig { clip_grad_value: Some(1.), ..config(9) },
+        FitConfig { max_clips: Some(0), ..config(9) },
+        FitConfig {
+            objective: Objective::SoftCrossEntropy { smoothing: 1., mixup: None },
+            ..config(9)
+        },
         FitConfig { schedule: marey_train::Schedule::cosine(0), ..config(9) },
         checkpoint(0, 1),
         checkpoint(1, 0),

@@ -8,6 +8,7 @@ mod evaluate;
 mod fit;
 mod kill;
 mod optimizer;
+mod parts;
 mod resume;
 
 mod tiny;

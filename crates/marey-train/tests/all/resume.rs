@@ -3,7 +3,8 @@
 use std::ops::ControlFlow;
 
 use marey_train::{
-    AdamWConfig, Checkpoint, CheckpointConfig, FitConfig, Outcome, TrainState, digest, fit, resume,
+    AdamWConfig, Checkpoint, CheckpointConfig, FitConfig, Objective, Outcome, TrainState, digest,
+    fit, resume,
 };
 
 use crate::tiny::{FINGERPRINT, Tiny, batches, config, run};
@@ -30,6 +31,13 @@ fn stopped_after_any_step() {
 fn stopped_after_any_step_of_adamw() {
     let optimizer = AdamWConfig { rate: 0.01, ..AdamWConfig::default() }.into();
     stop_and_resume(FitConfig { optimizer, ..config(STEPS) });
+}
+
+#[test]
+fn stopped_after_any_step_of_mixed_parts() {
+    let objective = Objective::SoftCrossEntropy { smoothing: 0.1, mixup: Some(0.4) };
+    let config = FitConfig { objective, max_clips: Some(3), ..config(STEPS) };
+    stop_and_resume(FitConfig { clip_grad_norm: None, clip_grad_value: Some(0.1), ..config });
 }
 
 fn stop_and_resume(config: FitConfig) {
