@@ -2,7 +2,7 @@
 //!
 //! A checkpoint is a safetensors file. It holds every variable under its own name, so that any
 //! reader of safetensors takes the weights out of it, what the optimizer remembers as `~KIND/NAME`
-//! (`~velocity/NAME` of SGD), the curve as `~curve`, step and fingerprint in the metadata, and as the last tensor `~sha256`: the
+//! (`~velocity/NAME` of SGD), averages of weights as `~ema/NAME`, the curve as `~curve`, step and fingerprint in the metadata, and as the last tensor `~sha256`: the
 //! checksum of all bytes before it. No flipped bit and no missing byte goes unnoticed.
 
 use std::collections::{BTreeMap, HashMap};
@@ -30,6 +30,7 @@ const FORMAT: u32 = 1;
 const METADATA: &str = "marey.checkpoint";
 /// Begins the names of all that is not a variable.
 const MARK: char = '~';
+const EMA: &str = "~ema/";
 const CURVE: &str = "~curve";
 const CHECKSUM: &str = "~sha256";
 const CHECKSUM_LEN: usize = 32;
@@ -138,11 +139,13 @@ fn encode(vars: &VarMap, state: &TrainState) -> Result<Vec<u8>> {
         }
         tensors.insert(name, var.as_tensor().clone());
     }
-    for (name, tensor) in &state.optimizer {
+    let optimizer = state.optimizer.iter().map(|(name, tensor)| (format!("{MARK}{name}"), tensor));
+    let averages = state.averages.iter().map(|(name, tensor)| (format!("{EMA}{name}"), tensor));
+    for (name, tensor) in optimizer.chain(averages) {
         if !is_finite(tensor)? {
-            return Err(not_finite(name.clone()));
+            return Err(not_finite(name));
         }
-        tensors.insert(format!("{MARK}{name}"), tensor.clone());
+        tensors.insert(name, tensor.clone());
     }
     tensors.insert(CURVE.into(), state.curve.to_tensor()?);
     tensors.insert(CHECKSUM.into(), Tensor::new(&[0u8; CHECKSUM_LEN], &Device::Cpu)?);
@@ -190,6 +193,8 @@ fn decode(bytes: &[u8]) -> std::result::Result<(HashMap<String, Tensor>, TrainSt
     for (name, tensor) in tensors.into_iter().filter(|(name, _)| name != CHECKSUM) {
         if name == CURVE {
             state.curve = Curve::from_tensor(&tensor).map_err(|e| text(&e))?;
+        } else if let Some(name) = name.strip_prefix(EMA) {
+            state.averages.insert(name.to_string(), tensor);
         } else if let Some(name) = name.strip_prefix(MARK) {
             state.optimizer.insert(name.to_string(), tensor);
         } else {

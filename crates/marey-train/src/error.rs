@@ -30,7 +30,7 @@ pub enum Error {
     /// A variable that a checkpoint would hold is not finite, so none was written.
     #[error("`{name}` is not finite after {step} steps; no checkpoint was written")]
     NotFinite {
-        /// The variable, or what the optimizer remembers of it as `KIND/NAME`.
+        /// The variable, or its name in a checkpoint of what is saved beside them.
         name: String,
         /// Steps done.
         step: u64,

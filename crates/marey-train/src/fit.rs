@@ -4,13 +4,14 @@ use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use candle::{DType, Tensor};
+use candle::{DType, Device, Tensor};
 use candle_nn::VarMap;
 use marey_layers::Network;
 use marey_layers::rng::train_step;
 
 use crate::checkpoint::{self, CheckpointConfig};
 use crate::curve::Point;
+use crate::ema::Ema;
 use crate::error::{Error, Result};
 use crate::gradients::{Gradients, Measured};
 use crate::objective::Objective;
@@ -43,6 +44,9 @@ pub struct FitConfig {
     /// batch where clips do not know each other: the statistics of batch norms are those of a
     /// part, and each part has dropout masks of its own.
     pub max_clips: Option<usize>,
+    /// The decay of running averages of the weights, in `[0, 1)`, if they are wanted; see
+    /// [`with_averages`](crate::with_averages).
+    pub ema: Option<f64>,
     /// Where to save, if anywhere.
     pub checkpoint: Option<CheckpointConfig>,
     /// What a step makes smaller.
@@ -106,9 +110,10 @@ where
     }
     let mut optimizer = Optimizer::new(vars, config.optimizer.clone())?;
     optimizer.set_state(&state.optimizer)?;
-    let mut run = Run { network, vars, config, state, optimizer, saved: None };
+    let ema = Ema::new(config.ema, state, &optimizer)?;
+    let mut run = Run { network, vars, config, state, optimizer, ema, saved: None };
     let outcome = run.steps(&mut batches.into_iter(), observe);
-    run.state.optimizer = run.optimizer.state()?;
+    run.update_state()?;
     outcome
 }
 
@@ -135,6 +140,7 @@ struct Run<'a> {
     config: &'a FitConfig,
     state: &'a mut TrainState,
     optimizer: Optimizer,
+    ema: Option<Ema>,
     /// The last step that this call saved after.
     saved: Option<u64>,
 }
@@ -194,6 +200,9 @@ impl Run<'_> {
         // As torch.nn.utils.clip_grad_norm_.
         let scale = self.config.clip_grad_norm.map_or(1., |max| (max / (norm + 1e-6)).min(1.));
         self.optimizer.step(&grads, rate, scale)?;
+        if let Some(ema) = &mut self.ema {
+            ema.update(&self.optimizer)?;
+        }
         let seconds = started.elapsed().as_secs_f64();
         Ok(Point { loss, accuracy, rate, gradient_norm: norm, seconds, wait })
     }
@@ -223,13 +232,22 @@ impl Run<'_> {
         Ok(sum)
     }
 
+    /// Copies what the optimizer and the averages hold into the state.
+    fn update_state(&mut self) -> Result<()> {
+        self.state.optimizer = self.optimizer.state()?;
+        for (name, average) in self.ema.iter().flat_map(Ema::averages) {
+            self.state.averages.insert(name.clone(), average.to_device(&Device::Cpu)?);
+        }
+        Ok(())
+    }
+
     /// Saves the state, unless this call of `fit` has already or has done nothing yet.
     fn save(&mut self) -> Result<Option<PathBuf>> {
         let Some(checkpoint) = &self.config.checkpoint else { return Ok(None) };
         if self.saved == Some(self.state.step) || self.state.step == 0 {
             return Ok(None);
         }
-        self.state.optimizer = self.optimizer.state()?;
+        self.update_state()?;
         let path = checkpoint::save_step(checkpoint, self.vars, self.state)?;
         self.saved = Some(self.state.step);
         Ok(Some(path))

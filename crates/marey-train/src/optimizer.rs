@@ -138,6 +138,11 @@ impl Optimizer {
         Ok(Self { config, parameters })
     }
 
+    /// The parameters that are trained, by name.
+    pub(crate) fn parameters(&self) -> impl Iterator<Item = (&str, &Var)> {
+        self.parameters.iter().map(|parameter| (parameter.name.as_str(), &parameter.var))
+    }
+
     /// The gradients of the parameters that are trained.
     pub fn gradients(&self, all: &GradStore) -> Gradients {
         Gradients(self.parameters.iter().map(|p| all.get(&p.var).cloned()).collect())

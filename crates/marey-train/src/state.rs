@@ -14,6 +14,8 @@ pub struct TrainState {
     pub(crate) curve: Curve,
     /// [`Optimizer::state`](crate::Optimizer::state) after the last step.
     pub(crate) optimizer: BTreeMap<String, Tensor>,
+    /// The averages of the weights by name, where the run keeps any.
+    pub(crate) averages: BTreeMap<String, Tensor>,
 }
 
 impl TrainState {
@@ -28,6 +30,7 @@ impl TrainState {
             fingerprint: fingerprint.into(),
             curve: Curve::default(),
             optimizer: BTreeMap::new(),
+            averages: BTreeMap::new(),
         }
     }
 

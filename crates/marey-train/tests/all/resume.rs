@@ -2,16 +2,17 @@
 
 use std::ops::ControlFlow;
 
+use candle_nn::VarMap;
 use marey_train::{
     AdamWConfig, Checkpoint, CheckpointConfig, FitConfig, Objective, Outcome, TrainState, digest,
-    fit, resume,
+    fit, resume, with_averages,
 };
 
 use crate::tiny::{FINGERPRINT, Tiny, batches, config, run};
 
 const STEPS: u64 = 12;
 
-/// The uninterrupted run's weights, and its losses.
+/// The uninterrupted run's weights (their averages where it has some), and its losses.
 fn whole(config: &FitConfig) -> (String, Vec<f32>) {
     let (network, vars) = Tiny::new(4);
     let first = digest(&vars);
@@ -19,7 +20,13 @@ fn whole(config: &FitConfig) -> (String, Vec<f32>) {
     let outcome = run(&network, &vars, config, &mut state).unwrap();
     assert_eq!(outcome, Outcome::Finished);
     assert_ne!(digest(&vars), first);
-    (digest(&vars), state.curve().iter().map(|point| point.loss).collect())
+    (end(&vars, &state), state.curve().iter().map(|point| point.loss).collect())
+}
+
+/// The digest of the weights, and of their averages where there are some.
+fn end(vars: &VarMap, state: &TrainState) -> String {
+    let averages = with_averages(vars, state, || Ok(digest(vars))).unwrap_or_default();
+    digest(vars) + &averages
 }
 
 #[test]
@@ -28,9 +35,11 @@ fn stopped_after_any_step() {
 }
 
 #[test]
-fn stopped_after_any_step_of_adamw() {
+fn stopped_after_any_step_of_adamw_with_averages() {
     let optimizer = AdamWConfig { rate: 0.01, ..AdamWConfig::default() }.into();
-    stop_and_resume(FitConfig { optimizer, ..config(STEPS) });
+    let config = FitConfig { optimizer, ema: Some(0.7), ..config(STEPS) };
+    assert_eq!(whole(&config).0.len(), 128);
+    stop_and_resume(config);
 }
 
 #[test]
@@ -60,7 +69,7 @@ fn stop_and_resume(config: FitConfig) {
         assert_eq!((resumed.state.step(), resumed.damaged.len()), (stop, 0));
         let outcome = run(&network, &vars, &config, &mut resumed.state).unwrap();
         assert_eq!(outcome, Outcome::Finished);
-        assert_eq!(digest(&vars), weights, "stopped after {stop} steps");
+        assert_eq!(end(&vars, &resumed.state), weights, "stopped after {stop} steps");
         let curve = resumed.state.curve();
         let whole: Vec<f32> = curve.iter().map(|point| point.loss).collect();
         assert_eq!(whole, losses, "stopped after {stop} steps");
