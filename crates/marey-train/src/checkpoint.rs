@@ -2,7 +2,8 @@
 //!
 //! A checkpoint is a safetensors file. It holds every variable under its own name, so that any
 //! reader of safetensors takes the weights out of it, what the optimizer remembers as `~KIND/NAME`
-//! (`~velocity/NAME` of SGD), averages of weights as `~ema/NAME`, the curve as `~curve`, step and fingerprint in the metadata, and as the last tensor `~sha256`: the
+//! (`~velocity/NAME` of SGD), averages of weights as `~ema/NAME`, the curve as `~curve`,
+//! watched values as `~watched`, step and fingerprint in the metadata, and as the last tensor `~sha256`: the
 //! checksum of all bytes before it. No flipped bit and no missing byte goes unnoticed.
 
 use std::collections::{BTreeMap, HashMap};
@@ -20,10 +21,11 @@ use crate::curve::Curve;
 use crate::error::{Error, Result, io};
 use crate::state::TrainState;
 use crate::vars::{is_finite, sorted};
+use crate::watch::Watched;
 
 mod folder;
 
-pub use folder::{CheckpointConfig, Latest, Resumed, latest, resume};
+pub use folder::{BEST, CheckpointConfig, Latest, Resumed, latest, resume};
 pub(crate) use folder::{open, save_step};
 
 const FORMAT: u32 = 1;
@@ -32,6 +34,7 @@ const METADATA: &str = "marey.checkpoint";
 const MARK: char = '~';
 const EMA: &str = "~ema/";
 const CURVE: &str = "~curve";
+const WATCHED: &str = "~watched";
 const CHECKSUM: &str = "~sha256";
 const CHECKSUM_LEN: usize = 32;
 
@@ -148,6 +151,9 @@ fn encode(vars: &VarMap, state: &TrainState) -> Result<Vec<u8>> {
         tensors.insert(name, tensor.clone());
     }
     tensors.insert(CURVE.into(), state.curve.to_tensor()?);
+    if !state.watched.0.is_empty() {
+        tensors.insert(WATCHED.into(), state.watched.to_tensor()?);
+    }
     tensors.insert(CHECKSUM.into(), Tensor::new(&[0u8; CHECKSUM_LEN], &Device::Cpu)?);
 
     let metadata =
@@ -193,6 +199,8 @@ fn decode(bytes: &[u8]) -> std::result::Result<(HashMap<String, Tensor>, TrainSt
     for (name, tensor) in tensors.into_iter().filter(|(name, _)| name != CHECKSUM) {
         if name == CURVE {
             state.curve = Curve::from_tensor(&tensor).map_err(|e| text(&e))?;
+        } else if name == WATCHED {
+            state.watched = Watched::from_tensor(&tensor).map_err(|e| text(&e))?;
         } else if let Some(name) = name.strip_prefix(EMA) {
             state.averages.insert(name.to_string(), tensor);
         } else if let Some(name) = name.strip_prefix(MARK) {

@@ -4,54 +4,22 @@ use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use candle::{DType, Device, Tensor};
+use candle::{Device, Tensor};
 use candle_nn::VarMap;
 use marey_layers::Network;
-use marey_layers::rng::train_step;
 
-use crate::checkpoint::{self, CheckpointConfig};
+use crate::checkpoint::{self, BEST};
 use crate::curve::Point;
-use crate::ema::Ema;
+use crate::ema::{Ema, exchanged};
 use crate::error::{Error, Result};
-use crate::gradients::{Gradients, Measured};
-use crate::objective::Objective;
-use crate::optimizer::{Optimizer, OptimizerConfig};
-use crate::schedule::Schedule;
+use crate::optimizer::Optimizer;
 use crate::state::TrainState;
+use crate::watch::Verdict;
 
-/// The bit of a step's number from which the number of a batch's part stands.
-const PART: u32 = 40;
+mod config;
+mod step;
 
-/// How long and how fast.
-#[derive(Debug, Clone, Default)]
-pub struct FitConfig {
-    /// The optimizer.
-    pub optimizer: OptimizerConfig,
-    /// The learning rate over time, as shares of the optimizer's.
-    pub schedule: Schedule,
-    /// Steps of the whole run, those done before it was resumed included.
-    pub steps: u64,
-    /// Seeds what layers draw while they train (dropout).
-    pub seed: u64,
-    /// Gradients whose norm, all together, is above this are scaled down to it.
-    pub clip_grad_norm: Option<f64>,
-    /// Each number of a gradient is brought into plus and minus this. Not beside
-    /// `clip_grad_norm`.
-    pub clip_grad_value: Option<f64>,
-    /// At most so many clips run through the network at once, from 1; all of a batch where `None`.
-    ///
-    /// A larger batch is taken in parts, whose gradients are added. They are those of the whole
-    /// batch where clips do not know each other: the statistics of batch norms are those of a
-    /// part, and each part has dropout masks of its own.
-    pub max_clips: Option<usize>,
-    /// The decay of running averages of the weights, in `[0, 1)`, if they are wanted; see
-    /// [`with_averages`](crate::with_averages).
-    pub ema: Option<f64>,
-    /// Where to save, if anywhere.
-    pub checkpoint: Option<CheckpointConfig>,
-    /// What a step makes smaller.
-    pub objective: Objective,
-}
+pub use config::FitConfig;
 
 /// How [`fit`] ended. In each case the last step is saved, where anything is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -63,6 +31,9 @@ pub enum Outcome {
     Stopped,
     /// The batches ended before the steps did.
     OutOfBatches,
+    /// The watched value got no better for as long as
+    /// [`WatchConfig::patience`](crate::WatchConfig::patience) lets it.
+    NoProgress,
 }
 
 /// What an observer is told after each step.
@@ -74,6 +45,8 @@ pub struct StepReport<'a> {
     pub steps: u64,
     /// What was recorded of it.
     pub point: &'a Point,
+    /// The watched value, if it was this step's turn.
+    pub watched: Option<f64>,
     /// The checkpoint that was written after it.
     pub saved: Option<&'a Path>,
 }
@@ -83,7 +56,8 @@ pub struct StepReport<'a> {
 /// `batches` yields clips `[N, C, T, H, W]` and labels `[N]` (`u32`), beginning with batch number
 /// [`TrainState::step`] of the run: of a resumed run, those that it has seen are not asked for.
 /// Then the run that was stopped after any step, or killed at any moment, ends with the same bits
-/// as one that was not. Each step runs inside [`train_step`].
+/// as one that was not. Each step runs inside
+/// [`train_step`](marey_layers::rng::train_step).
 ///
 /// `observe` is called after each step, and may stop the run there.
 ///
@@ -104,48 +78,81 @@ pub fn fit<E>(
 where
     E: Into<Box<dyn std::error::Error + Send + Sync>>,
 {
-    check(config)?;
+    run(network, vars, batches, config, state, None, observe)
+}
+
+/// [`fit`] that watches what `watch` computes, in place of the training loss.
+///
+/// `watch` is told the steps done, each time [`FitConfig::watch`] asks for a value, and finds in
+/// `vars` the averages of the weights where the run keeps some. A validation accuracy is
+/// [`evaluate`](crate::evaluate) of the same network.
+///
+/// # Errors
+///
+/// Those of [`fit`], the first of `watch`, and [`Error::Watched`] for a value that is not finite.
+pub fn fit_watched<E>(
+    network: &dyn Network,
+    vars: &VarMap,
+    batches: impl IntoIterator<Item = std::result::Result<(Tensor, Tensor), E>>,
+    config: &FitConfig,
+    state: &mut TrainState,
+    watch: &mut dyn FnMut(u64) -> Result<f64>,
+    observe: &mut dyn FnMut(&StepReport<'_>) -> ControlFlow<()>,
+) -> Result<Outcome>
+where
+    E: Into<Box<dyn std::error::Error + Send + Sync>>,
+{
+    if config.watch.is_none() {
+        return Err(Error::Config("watch: `FitConfig::watch` does not say how often".into()));
+    }
+    run(network, vars, batches, config, state, Some(watch), observe)
+}
+
+fn run<E>(
+    network: &dyn Network,
+    vars: &VarMap,
+    batches: impl IntoIterator<Item = std::result::Result<(Tensor, Tensor), E>>,
+    config: &FitConfig,
+    state: &mut TrainState,
+    watch: Option<&mut Watch<'_>>,
+    observe: &mut dyn FnMut(&StepReport<'_>) -> ControlFlow<()>,
+) -> Result<Outcome>
+where
+    E: Into<Box<dyn std::error::Error + Send + Sync>>,
+{
+    config.check()?;
     if let Some(checkpoint) = &config.checkpoint {
         checkpoint::open(&checkpoint.dir, state)?;
     }
     let mut optimizer = Optimizer::new(vars, config.optimizer.clone())?;
     optimizer.set_state(&state.optimizer)?;
     let ema = Ema::new(config.ema, state, &optimizer)?;
-    let mut run = Run { network, vars, config, state, optimizer, ema, saved: None };
+    let verdict = config.watch.as_ref().map(|watch| Verdict::of(watch, &state.watched));
+    let mut run = Run { network, vars, config, state, watch, optimizer, ema, verdict, saved: None };
     let outcome = run.steps(&mut batches.into_iter(), observe);
     run.update_state()?;
     outcome
 }
 
-fn check(config: &FitConfig) -> Result<()> {
-    config.schedule.check()?;
-    config.objective.check()?;
-    for clip in [config.clip_grad_norm, config.clip_grad_value].into_iter().flatten() {
-        if !(clip.is_finite() && clip > 0.) {
-            return Err(Error::Config(format!("gradients cannot be clipped to {clip}")));
-        }
-    }
-    if config.clip_grad_norm.is_some() && config.clip_grad_value.is_some() {
-        return Err(Error::Config("gradients are clipped by norm or by value, not both".into()));
-    }
-    if config.max_clips == Some(0) {
-        return Err(Error::Config("training: at most 0 clips at once".into()));
-    }
-    config.checkpoint.as_ref().map_or(Ok(()), CheckpointConfig::check)
-}
+/// What computes the value to watch after so many steps.
+type Watch<'w> = dyn FnMut(u64) -> Result<f64> + 'w;
 
-struct Run<'a> {
+struct Run<'a, 'w> {
     network: &'a dyn Network,
     vars: &'a VarMap,
     config: &'a FitConfig,
     state: &'a mut TrainState,
+    /// What to watch in place of the loss.
+    watch: Option<&'a mut Watch<'w>>,
     optimizer: Optimizer,
     ema: Option<Ema>,
+    /// What follows from the values watched so far, if any are.
+    verdict: Option<Verdict>,
     /// The last step that this call saved after.
     saved: Option<u64>,
 }
 
-impl Run<'_> {
+impl Run<'_, '_> {
     fn steps<E>(
         &mut self,
         batches: &mut dyn Iterator<Item = std::result::Result<(Tensor, Tensor), E>>,
@@ -156,6 +163,9 @@ impl Run<'_> {
     {
         let steps = self.config.steps;
         while self.state.step < steps {
+            if self.is_over() {
+                return Ok(Outcome::NoProgress);
+            }
             let step = self.state.step;
             let asked = Instant::now();
             let (xs, labels) = match batches.next() {
@@ -168,10 +178,14 @@ impl Run<'_> {
             self.state.step += 1;
             self.state.curve.push(point);
 
+            let watched = self.look()?;
+
             let every = self.config.checkpoint.as_ref().map_or(u64::MAX, |c| c.every);
-            let due = self.state.step.is_multiple_of(every) || self.state.step == steps;
+            let due =
+                self.state.step.is_multiple_of(every) || self.state.step == steps || self.is_over();
             let saved = if due { self.save()? } else { None };
-            let report = StepReport { step, steps, point: &point, saved: saved.as_deref() };
+            let saved = saved.as_deref();
+            let report = StepReport { step, steps, point: &point, watched, saved };
             if observe(&report).is_break() && self.state.step < steps {
                 self.save()?;
                 return Ok(Outcome::Stopped);
@@ -180,56 +194,40 @@ impl Run<'_> {
         Ok(Outcome::Finished)
     }
 
-    /// Computes and takes the step that the state stands before.
-    fn step(&mut self, xs: &Tensor, labels: &Tensor, wait: f64) -> Result<Point> {
-        let (step, started) = (self.state.step, Instant::now());
-        check_batch(step, xs, labels)?;
-        let (mut grads, loss, accuracy) = self.gradients(xs, labels)?;
-
-        let rate = self.config.optimizer.rate() * self.config.schedule.factor(step);
-        let Measured { norm, parameters, not_finite } = self.optimizer.measure(&grads)?;
-        if !loss.is_finite() || !norm.is_finite() {
-            return Err(Error::Diverged { step, loss, rate, parameter: not_finite });
+    /// Watches, if it is the turn of the step that was just taken, and keeps the best.
+    fn look(&mut self) -> Result<Option<f64>> {
+        let (Some(config), Some(verdict)) = (&self.config.watch, &mut self.verdict) else {
+            return Ok(None);
+        };
+        let step = self.state.step;
+        if !step.is_multiple_of(config.every) {
+            return Ok(None);
         }
-        if parameters == 0 {
-            return Err(Error::Config("the loss gives no trained variable a gradient".into()));
+        let value = match (&mut self.watch, &self.ema) {
+            (Some(watch), Some(ema)) => exchanged(self.vars, ema.averages(), || watch(step))?,
+            (Some(watch), None) => watch(step)?,
+            (None, _) => {
+                let last = self.state.curve.iter().rev().take(config.every as usize);
+                last.map(|point| f64::from(point.loss)).sum::<f64>() / config.every as f64
+            }
+        };
+        if !value.is_finite() {
+            return Err(Error::Watched { step, value });
         }
-        if let Some(max) = self.config.clip_grad_value {
-            grads.clip_values(max)?;
+        self.state.watched.push(step, value);
+        verdict.take(config, value);
+        if let (true, 0, Some(checkpoint)) =
+            (config.keep_best, verdict.stale, &self.config.checkpoint)
+        {
+            self.update_state()?;
+            checkpoint::save(checkpoint.dir.join(BEST), self.vars, self.state)?;
         }
-        // As torch.nn.utils.clip_grad_norm_.
-        let scale = self.config.clip_grad_norm.map_or(1., |max| (max / (norm + 1e-6)).min(1.));
-        self.optimizer.step(&grads, rate, scale)?;
-        if let Some(ema) = &mut self.ema {
-            ema.update(&self.optimizer)?;
-        }
-        let seconds = started.elapsed().as_secs_f64();
-        Ok(Point { loss, accuracy, rate, gradient_norm: norm, seconds, wait })
+        Ok(Some(value))
     }
 
-    /// The gradients of a batch, its loss and, where it is measured, its accuracy.
-    fn gradients(&self, xs: &Tensor, labels: &Tensor) -> Result<(Gradients, f32, Option<f32>)> {
-        let (step, FitConfig { seed, objective, max_clips, .. }) = (self.state.step, self.config);
-        let batch = objective.batch(xs, labels, *seed, step)?;
-        let mut sum = (Gradients::default(), 0., None);
-        let parts = batch.parts(max_clips.unwrap_or(usize::MAX))?;
-        for (place, (part, share)) in parts.iter().enumerate() {
-            // The first part draws what the whole batch would.
-            let draws = step | (place as u64) << PART;
-            let (loss, accuracy) = train_step(*seed, draws, || -> Result<_> {
-                let (loss, free) = objective.loss(self.network, part)?;
-                let loss = (loss * *share)?;
-                sum.0.add(self.optimizer.gradients(&marey_layers::backward(&loss)?))?;
-                let accuracy = match free {
-                    Some(accuracy) => Some(accuracy),
-                    None => objective.accuracy(self.network, part, step)?,
-                };
-                Ok((loss.to_dtype(DType::F32)?.to_scalar::<f32>()?, accuracy))
-            })?;
-            sum.1 += loss;
-            sum.2 = accuracy.map(|accuracy| sum.2.unwrap_or(0.) + accuracy * *share as f32);
-        }
-        Ok(sum)
+    fn is_over(&self) -> bool {
+        let both = self.config.watch.as_ref().zip(self.verdict.as_ref());
+        both.is_some_and(|(config, verdict)| verdict.is_over(config))
     }
 
     /// Copies what the optimizer and the averages hold into the state.
@@ -252,18 +250,4 @@ impl Run<'_> {
         self.saved = Some(self.state.step);
         Ok(Some(path))
     }
-}
-
-fn check_batch(step: u64, xs: &Tensor, labels: &Tensor) -> Result<()> {
-    let clips = xs.dims().first().copied().unwrap_or(0);
-    if clips == 0 || labels.dims() != [clips] || labels.dtype() != DType::U32 {
-        let cause = format!(
-            "clips of shape {:?} and labels of shape {:?}, {:?}; wanted [N, ..] and [N], U32, N from 1",
-            xs.dims(),
-            labels.dims(),
-            labels.dtype()
-        );
-        return Err(Error::Batch { step, cause });
-    }
-    Ok(())
 }

@@ -207,7 +207,7 @@ impl Trial<'_> {
                 .with_context(|| self.method.to_string())?;
         bar.finish_and_clear();
         match outcome {
-            Outcome::Finished => Ok(state),
+            Outcome::Finished | Outcome::NoProgress => Ok(state),
             Outcome::Stopped => Err(interrupt::stopped()),
             Outcome::OutOfBatches => {
                 anyhow::bail!("{}: the batches ended before the steps did", self.method)

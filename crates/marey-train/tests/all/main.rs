@@ -12,3 +12,4 @@ mod parts;
 mod resume;
 
 mod tiny;
+mod watch;

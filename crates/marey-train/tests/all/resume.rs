@@ -4,8 +4,8 @@ use std::ops::ControlFlow;
 
 use candle_nn::VarMap;
 use marey_train::{
-    AdamWConfig, Checkpoint, CheckpointConfig, FitConfig, Objective, Outcome, TrainState, digest,
-    fit, resume, with_averages,
+    AdamWConfig, Checkpoint, CheckpointConfig, FitConfig, Objective, Outcome, Plateau, TrainState,
+    WatchConfig, digest, fit, resume, with_averages,
 };
 
 use crate::tiny::{FINGERPRINT, Tiny, batches, config, run};
@@ -47,6 +47,14 @@ fn stopped_after_any_step_of_mixed_parts() {
     let objective = Objective::SoftCrossEntropy { smoothing: 0.1, mixup: Some(0.4) };
     let config = FitConfig { objective, max_clips: Some(3), ..config(STEPS) };
     stop_and_resume(FitConfig { clip_grad_norm: None, clip_grad_value: Some(0.1), ..config });
+}
+
+#[test]
+fn stopped_after_any_step_on_a_plateau() {
+    // The loss does not halve: the rate falls at each second value.
+    let plateau = Plateau { patience: 0, threshold: 0.5, cooldown: 1, ..Plateau::default() };
+    let watch = WatchConfig { every: 2, plateau: Some(plateau), ..WatchConfig::default() };
+    stop_and_resume(FitConfig { watch: Some(watch), ..config(STEPS) });
 }
 
 fn stop_and_resume(config: FitConfig) {
