@@ -212,41 +212,32 @@ impl Optimizer {
     /// Goes on from [`Optimizer::state`] of the same network and optimizer; refuses another's.
     pub fn set_state(&mut self, state: &BTreeMap<String, Tensor>) -> Result<()> {
         let (kinds, counts) = (self.config.rule().kinds(), self.counts());
-        let mut used = 0;
+        let mut left: BTreeMap<&str, &Tensor> =
+            state.iter().map(|(key, tensor)| (key.as_str(), tensor)).collect();
         for Parameter { name, var, count, memory, .. } in &mut self.parameters {
-            let found: Vec<_> =
-                kinds.iter().filter_map(|kind| state.get(&format!("{kind}/{name}"))).collect();
-            *count = match state.get(&format!("{COUNT}/{name}")) {
-                Some(saved) if counts => saved.to_scalar::<i64>()? as u64,
-                // What does not correct for the start of its means does not ask how long ago it is.
-                _ => u64::from(!counts && !found.is_empty()),
+            let mut take = |kind: &str| left.remove(format!("{kind}/{name}").as_str());
+            let found: Vec<_> = kinds.iter().filter_map(|kind| take(kind)).collect();
+            *count = match counts.then(|| take(COUNT)).flatten() {
+                Some(saved) => u64::try_from(saved.to_scalar::<i64>()?).unwrap_or(0),
+                // Where only the first step matters, one stands for all.
+                None => u64::from(!counts && !found.is_empty()),
             };
             if found.is_empty() && *count == 0 {
                 *memory = Memory::new(var, kinds.len())?;
-                continue;
-            }
-            if found.len() < kinds.len() || *count == 0 {
+            } else if found.len() == kinds.len() && *count > 0 {
+                *memory = Memory::from_tensors(name, var, &found)?;
+            } else {
                 let cause = format!("optimizer: what is remembered of `{name}` is not complete");
                 return Err(Error::Config(cause));
             }
-            used += found.len() + usize::from(counts);
-            *memory = Memory::from_tensors(name, var, &found)?;
         }
-        if used == state.len() {
-            return Ok(());
+        match left.keys().next() {
+            None => Ok(()),
+            Some(key) => Err(Error::Config(format!(
+                "optimizer: `{key}` is of a parameter that is not trained here, or of another optimizer ({} such)",
+                left.len()
+            ))),
         }
-        let known = |key: &str| {
-            key.split_once('/').is_some_and(|(kind, name)| {
-                (kinds.contains(&kind) || counts && kind == COUNT)
-                    && self.parameters.iter().any(|parameter| parameter.name == name)
-            })
-        };
-        let others: Vec<_> = state.keys().filter(|key| !known(key)).collect();
-        Err(Error::Config(format!(
-            "optimizer: `{}` is of a parameter that is not trained here, or of another optimizer ({} such)",
-            others.first().map_or("", |key| key.as_str()),
-            others.len()
-        )))
     }
 
     /// Whether a parameter's step depends on how many there were.

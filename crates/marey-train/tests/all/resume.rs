@@ -24,7 +24,7 @@ fn whole(config: &FitConfig) -> (String, Vec<f32>) {
 }
 
 /// The digest of the weights, and of their averages where there are some.
-fn end(vars: &VarMap, state: &TrainState) -> String {
+pub(crate) fn end(vars: &VarMap, state: &TrainState) -> String {
     let averages = with_averages(vars, state, || Ok(digest(vars))).unwrap_or_default();
     digest(vars) + &averages
 }
