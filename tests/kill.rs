@@ -62,7 +62,13 @@ fn train(folder: &Path) -> (u64, String) {
     let batches = batches.map(|batch| batch.map(|batch| (batch.clips, batch.labels)));
 
     let config = FitConfig {
-        sgd: SgdConfig { rate: 0.02, nesterov: true, weight_decay: 1e-3, ..Default::default() },
+        optimizer: SgdConfig {
+            rate: 0.02,
+            nesterov: true,
+            weight_decay: 1e-3,
+            ..Default::default()
+        }
+        .into(),
         schedule: Schedule::cosine(STEPS).with_warmup(Warmup { steps: 3, start: 0.1 }),
         steps: STEPS,
         seed: 5,

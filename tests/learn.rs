@@ -81,7 +81,7 @@ impl Small {
     /// `steps` steps on the same clips.
     fn train(&self, steps: u64) -> marey::train::Result<()> {
         let config = FitConfig {
-            sgd: SgdConfig { rate: self.rate, momentum: 0.9, ..Default::default() },
+            optimizer: SgdConfig { rate: self.rate, ..Default::default() }.into(),
             steps,
             seed: 3,
             clip_grad_norm: Some(5.),

@@ -1,8 +1,9 @@
 //! All that a run needs to go on, in one file.
 //!
 //! A checkpoint is a safetensors file. It holds every variable under its own name, so that any
-//! reader of safetensors takes the weights out of it, the velocities as `~velocity/NAME`, the
-//! curve as `~curve`, step and fingerprint in the metadata, and as the last tensor `~sha256`: the
+//! reader of safetensors takes the weights out of it, what the optimizer remembers as `~KIND/NAME`
+//! (`~velocity/NAME` of SGD), averages of weights as `~ema/NAME`, the curve as `~curve`,
+//! watched values as `~watched`, step and fingerprint in the metadata, and as the last tensor `~sha256`: the
 //! checksum of all bytes before it. No flipped bit and no missing byte goes unnoticed.
 
 use std::collections::{BTreeMap, HashMap};
@@ -20,16 +21,20 @@ use crate::curve::Curve;
 use crate::error::{Error, Result, io};
 use crate::state::TrainState;
 use crate::vars::{is_finite, sorted};
+use crate::watch::Watched;
 
 mod folder;
 
-pub use folder::{CheckpointConfig, Latest, Resumed, latest, resume};
+pub use folder::{BEST, CheckpointConfig, Latest, Resumed, latest, resume};
 pub(crate) use folder::{open, save_step};
 
 const FORMAT: u32 = 1;
 const METADATA: &str = "marey.checkpoint";
-const VELOCITY: &str = "~velocity/";
+/// Begins the names of all that is not a variable.
+const MARK: char = '~';
+const EMA: &str = "~ema/";
 const CURVE: &str = "~curve";
+const WATCHED: &str = "~watched";
 const CHECKSUM: &str = "~sha256";
 const CHECKSUM_LEN: usize = 32;
 
@@ -129,7 +134,7 @@ fn encode(vars: &VarMap, state: &TrainState) -> Result<Vec<u8>> {
     let not_finite = |name| Error::NotFinite { name, step: state.step };
     let mut tensors = BTreeMap::new();
     for (name, var) in sorted(vars) {
-        if name.starts_with('~') {
+        if name.starts_with(MARK) {
             return Err(Error::Config(format!("`{name}`: names that begin with ~ are reserved")));
         }
         if !is_finite(&var)? {
@@ -137,13 +142,18 @@ fn encode(vars: &VarMap, state: &TrainState) -> Result<Vec<u8>> {
         }
         tensors.insert(name, var.as_tensor().clone());
     }
-    for (name, velocity) in &state.velocities {
-        if !is_finite(velocity)? {
-            return Err(not_finite(format!("velocity of {name}")));
+    let optimizer = state.optimizer.iter().map(|(name, tensor)| (format!("{MARK}{name}"), tensor));
+    let averages = state.averages.iter().map(|(name, tensor)| (format!("{EMA}{name}"), tensor));
+    for (name, tensor) in optimizer.chain(averages) {
+        if !is_finite(tensor)? {
+            return Err(not_finite(name));
         }
-        tensors.insert(format!("{VELOCITY}{name}"), velocity.clone());
+        tensors.insert(name, tensor.clone());
     }
     tensors.insert(CURVE.into(), state.curve.to_tensor()?);
+    if !state.watched.0.is_empty() {
+        tensors.insert(WATCHED.into(), state.watched.to_tensor()?);
+    }
     tensors.insert(CHECKSUM.into(), Tensor::new(&[0u8; CHECKSUM_LEN], &Device::Cpu)?);
 
     let metadata =
@@ -186,12 +196,16 @@ fn decode(bytes: &[u8]) -> std::result::Result<(HashMap<String, Tensor>, TrainSt
     let mut state = TrainState::new(metadata.fingerprint);
     state.step = metadata.step;
     let mut variables = HashMap::new();
-    for (name, tensor) in tensors {
-        if let Some(name) = name.strip_prefix(VELOCITY) {
-            state.velocities.insert(name.to_string(), tensor);
-        } else if name == CURVE {
+    for (name, tensor) in tensors.into_iter().filter(|(name, _)| name != CHECKSUM) {
+        if name == CURVE {
             state.curve = Curve::from_tensor(&tensor).map_err(|e| text(&e))?;
-        } else if name != CHECKSUM {
+        } else if name == WATCHED {
+            state.watched = Watched::from_tensor(&tensor).map_err(|e| text(&e))?;
+        } else if let Some(name) = name.strip_prefix(EMA) {
+            state.averages.insert(name.to_string(), tensor);
+        } else if let Some(name) = name.strip_prefix(MARK) {
+            state.optimizer.insert(name.to_string(), tensor);
+        } else {
             variables.insert(name, tensor);
         }
     }

@@ -27,10 +27,18 @@ pub enum Error {
         /// The first parameter, by name, with an infinite or undefined gradient.
         parameter: Option<String>,
     },
+    /// A watched value is not finite.
+    #[error("the value watched after {step} steps is {value}, wanted a finite one")]
+    Watched {
+        /// Steps done.
+        step: u64,
+        /// The value.
+        value: f64,
+    },
     /// A variable that a checkpoint would hold is not finite, so none was written.
     #[error("`{name}` is not finite after {step} steps; no checkpoint was written")]
     NotFinite {
-        /// The variable or, after `velocity of `, the parameter.
+        /// The variable, or its name in a checkpoint of what is saved beside them.
         name: String,
         /// Steps done.
         step: u64,

@@ -4,37 +4,22 @@ use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use candle::{DType, Tensor};
+use candle::{Device, Tensor};
 use candle_nn::VarMap;
 use marey_layers::Network;
-use marey_layers::rng::train_step;
 
-use crate::checkpoint::{self, CheckpointConfig};
+use crate::checkpoint::{self, BEST};
 use crate::curve::Point;
+use crate::ema::{Ema, exchanged};
 use crate::error::{Error, Result};
-use crate::objective::Objective;
-use crate::schedule::Schedule;
-use crate::sgd::{Gradients, Sgd, SgdConfig};
+use crate::optimizer::Optimizer;
 use crate::state::TrainState;
+use crate::watch::Verdict;
 
-/// How long and how fast.
-#[derive(Debug, Clone, Default)]
-pub struct FitConfig {
-    /// The optimizer.
-    pub sgd: SgdConfig,
-    /// The learning rate over time, as shares of the optimizer's.
-    pub schedule: Schedule,
-    /// Steps of the whole run, those done before it was resumed included.
-    pub steps: u64,
-    /// Seeds what layers draw while they train (dropout).
-    pub seed: u64,
-    /// Gradients whose norm, all together, is above this are scaled down to it.
-    pub clip_grad_norm: Option<f64>,
-    /// Where to save, if anywhere.
-    pub checkpoint: Option<CheckpointConfig>,
-    /// What a step makes smaller.
-    pub objective: Objective,
-}
+mod config;
+mod step;
+
+pub use config::FitConfig;
 
 /// How [`fit`] ended. In each case the last step is saved, where anything is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,6 +31,9 @@ pub enum Outcome {
     Stopped,
     /// The batches ended before the steps did.
     OutOfBatches,
+    /// The watched value got no better for as long as
+    /// [`WatchConfig::patience`](crate::WatchConfig::patience) lets it.
+    NoProgress,
 }
 
 /// What an observer is told after each step.
@@ -57,6 +45,8 @@ pub struct StepReport<'a> {
     pub steps: u64,
     /// What was recorded of it.
     pub point: &'a Point,
+    /// The watched value, if it was this step's turn.
+    pub watched: Option<f64>,
     /// The checkpoint that was written after it.
     pub saved: Option<&'a Path>,
 }
@@ -66,7 +56,8 @@ pub struct StepReport<'a> {
 /// `batches` yields clips `[N, C, T, H, W]` and labels `[N]` (`u32`), beginning with batch number
 /// [`TrainState::step`] of the run: of a resumed run, those that it has seen are not asked for.
 /// Then the run that was stopped after any step, or killed at any moment, ends with the same bits
-/// as one that was not. Each step runs inside [`train_step`].
+/// as one that was not. Each step runs inside
+/// [`train_step`](marey_layers::rng::train_step).
 ///
 /// `observe` is called after each step, and may stop the run there.
 ///
@@ -87,37 +78,81 @@ pub fn fit<E>(
 where
     E: Into<Box<dyn std::error::Error + Send + Sync>>,
 {
-    check(config)?;
+    run(network, vars, batches, config, state, None, observe)
+}
+
+/// [`fit`] that watches what `watch` computes, in place of the training loss.
+///
+/// `watch` is told the steps done, each time [`FitConfig::watch`] asks for a value, and finds in
+/// `vars` the averages of the weights where the run keeps some. A validation accuracy is
+/// [`evaluate`](crate::evaluate) of the same network.
+///
+/// # Errors
+///
+/// Those of [`fit`], the first of `watch`, and [`Error::Watched`] for a value that is not finite.
+pub fn fit_watched<E>(
+    network: &dyn Network,
+    vars: &VarMap,
+    batches: impl IntoIterator<Item = std::result::Result<(Tensor, Tensor), E>>,
+    config: &FitConfig,
+    state: &mut TrainState,
+    watch: &mut dyn FnMut(u64) -> Result<f64>,
+    observe: &mut dyn FnMut(&StepReport<'_>) -> ControlFlow<()>,
+) -> Result<Outcome>
+where
+    E: Into<Box<dyn std::error::Error + Send + Sync>>,
+{
+    if config.watch.is_none() {
+        return Err(Error::Config("watch: `FitConfig::watch` does not say how often".into()));
+    }
+    run(network, vars, batches, config, state, Some(watch), observe)
+}
+
+fn run<E>(
+    network: &dyn Network,
+    vars: &VarMap,
+    batches: impl IntoIterator<Item = std::result::Result<(Tensor, Tensor), E>>,
+    config: &FitConfig,
+    state: &mut TrainState,
+    watch: Option<&mut Watch<'_>>,
+    observe: &mut dyn FnMut(&StepReport<'_>) -> ControlFlow<()>,
+) -> Result<Outcome>
+where
+    E: Into<Box<dyn std::error::Error + Send + Sync>>,
+{
+    config.check()?;
     if let Some(checkpoint) = &config.checkpoint {
         checkpoint::open(&checkpoint.dir, state)?;
     }
-    let mut sgd = Sgd::new(vars, config.sgd.clone())?;
-    sgd.set_velocities(&state.velocities)?;
-    let mut run = Run { network, vars, config, state, sgd, saved: None };
+    let mut optimizer = Optimizer::new(vars, config.optimizer.clone())?;
+    optimizer.set_state(&state.optimizer)?;
+    let ema = Ema::new(config.ema, state, &optimizer)?;
+    let verdict = config.watch.as_ref().map(|watch| Verdict::of(watch, &state.watched));
+    let mut run = Run { network, vars, config, state, watch, optimizer, ema, verdict, saved: None };
     let outcome = run.steps(&mut batches.into_iter(), observe);
-    run.state.velocities = run.sgd.velocities()?;
+    run.update_state()?;
     outcome
 }
 
-fn check(config: &FitConfig) -> Result<()> {
-    config.schedule.check()?;
-    if let Some(norm) = config.clip_grad_norm.filter(|norm| !(norm.is_finite() && *norm > 0.)) {
-        return Err(Error::Config(format!("gradients cannot be clipped to a norm of {norm}")));
-    }
-    config.checkpoint.as_ref().map_or(Ok(()), CheckpointConfig::check)
-}
+/// What computes the value to watch after so many steps.
+type Watch<'w> = dyn FnMut(u64) -> Result<f64> + 'w;
 
-struct Run<'a> {
+struct Run<'a, 'w> {
     network: &'a dyn Network,
     vars: &'a VarMap,
     config: &'a FitConfig,
     state: &'a mut TrainState,
-    sgd: Sgd,
+    /// What to watch in place of the loss.
+    watch: Option<&'a mut Watch<'w>>,
+    optimizer: Optimizer,
+    ema: Option<Ema>,
+    /// What follows from the values watched so far, if any are.
+    verdict: Option<Verdict>,
     /// The last step that this call saved after.
     saved: Option<u64>,
 }
 
-impl Run<'_> {
+impl Run<'_, '_> {
     fn steps<E>(
         &mut self,
         batches: &mut dyn Iterator<Item = std::result::Result<(Tensor, Tensor), E>>,
@@ -128,6 +163,9 @@ impl Run<'_> {
     {
         let steps = self.config.steps;
         while self.state.step < steps {
+            if self.is_over() {
+                return Ok(Outcome::NoProgress);
+            }
             let step = self.state.step;
             let asked = Instant::now();
             let (xs, labels) = match batches.next() {
@@ -136,15 +174,18 @@ impl Run<'_> {
                 None => return self.save().map(|_| Outcome::OutOfBatches),
             };
             let wait = asked.elapsed().as_secs_f64();
-            let seed = self.config.seed;
-            let point = train_step(seed, step, || self.step(&xs, &labels, wait))?;
+            let point = self.step(&xs, &labels, wait)?;
             self.state.step += 1;
             self.state.curve.push(point);
 
+            let watched = self.look()?;
+
             let every = self.config.checkpoint.as_ref().map_or(u64::MAX, |c| c.every);
-            let due = self.state.step.is_multiple_of(every) || self.state.step == steps;
+            let due =
+                self.state.step.is_multiple_of(every) || self.state.step == steps || self.is_over();
             let saved = if due { self.save()? } else { None };
-            let report = StepReport { step, steps, point: &point, saved: saved.as_deref() };
+            let saved = saved.as_deref();
+            let report = StepReport { step, steps, point: &point, watched, saved };
             if observe(&report).is_break() && self.state.step < steps {
                 self.save()?;
                 return Ok(Outcome::Stopped);
@@ -153,32 +194,49 @@ impl Run<'_> {
         Ok(Outcome::Finished)
     }
 
-    /// Computes and takes the step that the state stands before.
-    fn step(&mut self, xs: &Tensor, labels: &Tensor, wait: f64) -> Result<Point> {
-        let (step, started) = (self.state.step, Instant::now());
-        check_batch(step, xs, labels)?;
-        let objective = self.config.objective;
-        let (loss, free) = objective.loss(self.network, xs, labels)?;
-        let grads = marey_layers::backward(&loss)?;
-        let loss = loss.to_dtype(DType::F32)?.to_scalar::<f32>()?;
-        let accuracy = match free {
-            Some(accuracy) => Some(accuracy),
-            None => objective.accuracy(self.network, xs, labels, step)?,
+    /// Watches, if it is the turn of the step that was just taken, and keeps the best.
+    fn look(&mut self) -> Result<Option<f64>> {
+        let (Some(config), Some(verdict)) = (&self.config.watch, &mut self.verdict) else {
+            return Ok(None);
         };
+        let step = self.state.step;
+        if !step.is_multiple_of(config.every) {
+            return Ok(None);
+        }
+        let value = match (&mut self.watch, &self.ema) {
+            (Some(watch), Some(ema)) => exchanged(self.vars, ema.averages(), || watch(step))?,
+            (Some(watch), None) => watch(step)?,
+            (None, _) => {
+                let last = self.state.curve.iter().rev().take(config.every as usize);
+                last.map(|point| f64::from(point.loss)).sum::<f64>() / config.every as f64
+            }
+        };
+        if !value.is_finite() {
+            return Err(Error::Watched { step, value });
+        }
+        self.state.watched.push(step, value);
+        verdict.take(config, value);
+        if let (true, 0, Some(checkpoint)) =
+            (config.keep_best, verdict.stale, &self.config.checkpoint)
+        {
+            self.update_state()?;
+            checkpoint::save(checkpoint.dir.join(BEST), self.vars, self.state)?;
+        }
+        Ok(Some(value))
+    }
 
-        let rate = self.config.sgd.rate * self.config.schedule.factor(step);
-        let Gradients { norm, parameters, not_finite } = self.sgd.measure(&grads)?;
-        if !loss.is_finite() || !norm.is_finite() {
-            return Err(Error::Diverged { step, loss, rate, parameter: not_finite });
+    fn is_over(&self) -> bool {
+        let both = self.config.watch.as_ref().zip(self.verdict.as_ref());
+        both.is_some_and(|(config, verdict)| verdict.is_over(config))
+    }
+
+    /// Copies what the optimizer and the averages hold into the state.
+    fn update_state(&mut self) -> Result<()> {
+        self.state.optimizer = self.optimizer.state()?;
+        for (name, average) in self.ema.iter().flat_map(Ema::averages) {
+            self.state.averages.insert(name.clone(), average.to_device(&Device::Cpu)?);
         }
-        if parameters == 0 {
-            return Err(Error::Config("the loss gives no trained variable a gradient".into()));
-        }
-        // As torch.nn.utils.clip_grad_norm_.
-        let scale = self.config.clip_grad_norm.map_or(1., |max| (max / (norm + 1e-6)).min(1.));
-        self.sgd.step(&grads, rate, scale)?;
-        let seconds = started.elapsed().as_secs_f64();
-        Ok(Point { loss, accuracy, rate, gradient_norm: norm, seconds, wait })
+        Ok(())
     }
 
     /// Saves the state, unless this call of `fit` has already or has done nothing yet.
@@ -187,23 +245,9 @@ impl Run<'_> {
         if self.saved == Some(self.state.step) || self.state.step == 0 {
             return Ok(None);
         }
-        self.state.velocities = self.sgd.velocities()?;
+        self.update_state()?;
         let path = checkpoint::save_step(checkpoint, self.vars, self.state)?;
         self.saved = Some(self.state.step);
         Ok(Some(path))
     }
-}
-
-fn check_batch(step: u64, xs: &Tensor, labels: &Tensor) -> Result<()> {
-    let clips = xs.dims().first().copied().unwrap_or(0);
-    if clips == 0 || labels.dims() != [clips] || labels.dtype() != DType::U32 {
-        let cause = format!(
-            "clips of shape {:?} and labels of shape {:?}, {:?}; wanted [N, ..] and [N], U32, N from 1",
-            xs.dims(),
-            labels.dims(),
-            labels.dtype()
-        );
-        return Err(Error::Batch { step, cause });
-    }
-    Ok(())
 }

@@ -38,6 +38,18 @@ pub enum Decay {
         /// The number of steps of the run, warm-up included.
         total: u64,
     },
+    /// By a power of the share of steps that are left, from the end of the warm-up to 0 at `total`.
+    Polynomial {
+        /// The number of steps of the run, warm-up included.
+        total: u64,
+        /// The power, above 0; 1 is a straight line.
+        power: f64,
+    },
+    /// By the same factor at every step, counted from the start of the run.
+    Exponential {
+        /// What each step multiplies the rate by, above 0.
+        factor: f64,
+    },
 }
 
 /// A linear rise of the learning rate at the start of a run.
@@ -73,6 +85,16 @@ impl Schedule {
         Self { decay: Decay::Cosine { total }, ..Self::default() }
     }
 
+    /// To 0 over `total` steps, by a power of the share that is left, as `PolynomialLR` of torch.
+    pub fn polynomial(total: u64, power: f64) -> Self {
+        Self { decay: Decay::Polynomial { total, power }, ..Self::default() }
+    }
+
+    /// The rate times `factor` after every step, as `ExponentialLR` of torch.
+    pub fn exponential(factor: f64) -> Self {
+        Self { decay: Decay::Exponential { factor }, ..Self::default() }
+    }
+
     /// The same after a linear rise.
     pub fn with_warmup(self, warmup: Warmup) -> Self {
         Self { warmup, ..self }
@@ -86,14 +108,20 @@ impl Schedule {
             Decay::Step { factor, steps } => {
                 steps.iter().take_while(|&&at| at <= step).fold(1., |rate, _| rate * factor)
             }
-            Decay::Cosine { total } if step >= *total => 0.,
+            Decay::Cosine { total } | Decay::Polynomial { total, .. } if step >= *total => 0.,
             Decay::Cosine { total } => {
-                let length = total.saturating_sub(warm).max(1) as f64;
-                let done = step.saturating_sub(warm) as f64 / length;
-                0.5 * (1. + (std::f64::consts::PI * done).cos())
+                0.5 * (1. + (std::f64::consts::PI * self.done(step, *total)).cos())
             }
+            Decay::Polynomial { total, power } => (1. - self.done(step, *total)).powf(*power),
+            Decay::Exponential { factor } => factor.powf(step as f64),
         };
         if step < warm { decay * (start + (1. - start) * step as f64 / warm as f64) } else { decay }
+    }
+
+    /// The share of the steps between the warm-up and `total` that are done.
+    fn done(&self, step: u64, total: u64) -> f64 {
+        let warm = self.warmup.steps;
+        step.saturating_sub(warm) as f64 / total.saturating_sub(warm).max(1) as f64
     }
 
     /// Refuses settings that make no sense.
@@ -104,14 +132,18 @@ impl Schedule {
             return refuse(format!("the warm-up starts at {start}, outside [0, 1]"));
         }
         match &self.decay {
-            Decay::Step { factor, .. } if !(factor.is_finite() && *factor > 0.) => {
-                refuse(format!("the factor {factor} is not above 0"))
+            Decay::Step { factor: number, .. }
+            | Decay::Exponential { factor: number }
+            | Decay::Polynomial { power: number, .. }
+                if !(number.is_finite() && *number > 0.) =>
+            {
+                refuse(format!("the factor or power {number} is not above 0"))
             }
             Decay::Step { steps, .. } if !steps.is_sorted() => {
                 refuse(format!("the steps {steps:?} are not ascending"))
             }
-            Decay::Cosine { total } if *total <= warm => {
-                refuse(format!("the cosine ends at step {total}, within the warm-up of {warm}"))
+            Decay::Cosine { total } | Decay::Polynomial { total, .. } if *total <= warm => {
+                refuse(format!("the rate is 0 at step {total}, within the warm-up of {warm}"))
             }
             _ => Ok(()),
         }
@@ -139,6 +171,23 @@ mod tests {
         let got = factors(&Schedule::cosine(12), [0, 4, 6, 8, 12, 13]);
         for (got, want) in got.into_iter().zip([1., 0.75, 0.5, 0.25, 0., 0.]) {
             assert!((got - want).abs() < 1e-15, "{got} is not {want}");
+        }
+    }
+
+    #[test]
+    fn polynomial_and_exponential_as_torch() {
+        // PolynomialLR(total_iters=8, power=0.9) and ExponentialLR(0.8) of torch 2.15 at rate 1.
+        let polynomial = Schedule::polynomial(8, 0.9);
+        let want = [1., 0.8867623542572073, 0.5358867312681466, 0.1538930516681145, 0.];
+        for (got, want) in factors(&polynomial, [0, 1, 4, 7, 8]).into_iter().zip(want) {
+            assert!((got - want).abs() < 1e-14, "{got} is not {want}");
+        }
+        let line = Schedule::polynomial(8, 1.).with_warmup(Warmup { steps: 4, start: 0. });
+        assert_eq!(factors(&line, [0, 2, 4, 6, 9]), [0., 0.5, 1., 0.5, 0.]);
+        let exponential = Schedule::exponential(0.8);
+        let want = [1., 0.8, 0.5120000000000001, 0.10737418240000006];
+        for (got, want) in factors(&exponential, [0, 1, 3, 10]).into_iter().zip(want) {
+            assert!((got - want).abs() < 1e-14, "{got} is not {want}");
         }
     }
 
@@ -172,6 +221,9 @@ mod tests {
             Schedule::step(0., [1]),
             Schedule::step(f64::INFINITY, [1]),
             Schedule::step(0.1, [5, 3]),
+            Schedule::exponential(-0.9),
+            Schedule::polynomial(0, 1.),
+            Schedule::polynomial(9, 0.),
         ] {
             assert!(matches!(schedule.check(), Err(Error::Config(_))), "{schedule:?}");
         }

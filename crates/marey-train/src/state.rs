@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use candle::Tensor;
 
 use crate::curve::Curve;
+use crate::watch::Watched;
 
 /// Where a run stands, beside its variables.
 #[derive(Debug, Clone)]
@@ -12,7 +13,11 @@ pub struct TrainState {
     pub(crate) step: u64,
     pub(crate) fingerprint: String,
     pub(crate) curve: Curve,
-    pub(crate) velocities: BTreeMap<String, Tensor>,
+    pub(crate) watched: Watched,
+    /// [`Optimizer::state`](crate::Optimizer::state) after the last step.
+    pub(crate) optimizer: BTreeMap<String, Tensor>,
+    /// The averages of the weights by name, where the run keeps any.
+    pub(crate) averages: BTreeMap<String, Tensor>,
 }
 
 impl TrainState {
@@ -26,7 +31,9 @@ impl TrainState {
             step: 0,
             fingerprint: fingerprint.into(),
             curve: Curve::default(),
-            velocities: BTreeMap::new(),
+            watched: Watched::default(),
+            optimizer: BTreeMap::new(),
+            averages: BTreeMap::new(),
         }
     }
 
@@ -38,6 +45,11 @@ impl TrainState {
     /// What was recorded of each step, from the first.
     pub fn curve(&self) -> &Curve {
         &self.curve
+    }
+
+    /// The values that were watched, each after how many steps.
+    pub fn watched(&self) -> &[(u64, f64)] {
+        &self.watched.0
     }
 
     /// What the run's weights depend on.

@@ -7,78 +7,56 @@ use rayon::prelude::*;
 
 use crate::vars::CHUNK;
 
-/// What one step does to one parameter, the learning rate and all factors multiplied in.
+/// One step of one parameter, its own factors multiplied in.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Update {
+pub(crate) struct Step {
     pub(crate) rate: f64,
-    pub(crate) momentum: f64,
-    pub(crate) nesterov: bool,
     pub(crate) decay: f64,
     /// Multiplies the gradient (clipping).
     pub(crate) scale: f64,
+    /// The parameter's steps, this one included.
+    pub(crate) count: u64,
 }
 
-impl Update {
-    /// By candle's operations, on any device. No velocity is one of 0; none is kept without
-    /// momentum.
-    pub(crate) fn tensors(
-        self,
-        var: &Var,
-        grad: &Tensor,
-        velocity: Option<&Tensor>,
-    ) -> Result<Option<Tensor>> {
-        let mut grad = if self.scale == 1. { grad.clone() } else { (grad * self.scale)? };
-        if self.decay != 0. {
-            grad = (grad + (var.as_tensor() * self.decay)?)?;
-        }
-        let next = match velocity {
-            Some(velocity) => ((velocity * self.momentum)? + &grad)?,
-            None => grad.clone(),
-        };
-        let step = if self.nesterov { (grad + (&next * self.momentum)?)? } else { next.clone() };
-        var.set(&(var.as_tensor() - (step * self.rate)?)?.detach())?;
-        Ok((self.momentum != 0.).then(|| next.detach()))
-    }
+/// What an optimizer does to a parameter. All that it remembers begins as zeros.
+pub(crate) trait Rule: Sync {
+    /// What it remembers of each number, by torch's names.
+    fn kinds(&self) -> &'static [&'static str];
 
-    /// In place, for f32 on the CPU. `velocity` is empty without momentum.
-    pub(crate) fn slices(self, var: &Var, grad: &Tensor, velocity: &mut [f32]) -> Result<()> {
-        let op = InPlace { update: self, velocity: RefCell::new(velocity) };
-        var.as_tensor().inplace_op2(&grad.contiguous()?, &op)
-    }
+    /// A step in place, for f32 on the CPU: weights, gradients, and a slice of each kind.
+    fn slices(&self, step: Step, ws: &mut [f32], gs: &[f32], state: &mut [&mut [f32]]);
 
-    fn plain(self, ws: &mut [f32], gs: &[f32]) {
-        let (rate, decay, scale) = (self.rate as f32, self.decay as f32, self.scale as f32);
-        ws.iter_mut().zip(gs).for_each(|(w, &g)| *w -= rate * (g * scale + decay * *w));
-    }
+    /// The same by candle's operations, on any device: the new weights and state.
+    fn tensors(
+        &self,
+        step: Step,
+        w: &Tensor,
+        g: &Tensor,
+        state: &[Tensor],
+    ) -> Result<(Tensor, Vec<Tensor>)>;
+}
 
-    fn momentum(self, ws: &mut [f32], gs: &[f32], vs: &mut [f32]) {
-        let (rate, momentum) = (self.rate as f32, self.momentum as f32);
-        let (decay, scale) = (self.decay as f32, self.scale as f32);
-        let all = ws.iter_mut().zip(gs).zip(vs);
-        // Two loops, not one with a branch: each becomes vector instructions.
-        if self.nesterov {
-            all.for_each(|((w, &g), v)| {
-                let g = g * scale + decay * *w;
-                *v = momentum * *v + g;
-                *w -= rate * (g + momentum * *v);
-            });
-        } else {
-            all.for_each(|((w, &g), v)| {
-                *v = momentum * *v + (g * scale + decay * *w);
-                *w -= rate * *v;
-            });
-        }
-    }
+/// [`Rule::slices`] of a whole parameter.
+pub(crate) fn in_place(
+    rule: &dyn Rule,
+    step: Step,
+    var: &Var,
+    grad: &Tensor,
+    state: &mut [Vec<f32>],
+) -> Result<()> {
+    let op = InPlace { rule, step, state: RefCell::new(state) };
+    var.as_tensor().inplace_op2(&grad.contiguous()?, &op)
 }
 
 struct InPlace<'a> {
-    update: Update,
-    velocity: RefCell<&'a mut [f32]>,
+    rule: &'a dyn Rule,
+    step: Step,
+    state: RefCell<&'a mut [Vec<f32>]>,
 }
 
 impl InplaceOp2 for InPlace<'_> {
     fn name(&self) -> &'static str {
-        "sgd"
+        "optimizer"
     }
 
     fn cpu_fwd(
@@ -89,24 +67,30 @@ impl InplaceOp2 for InPlace<'_> {
         grads_layout: &Layout,
     ) -> Result<()> {
         let (CpuStorage::F32(weights), CpuStorage::F32(grads)) = (weights, grads) else {
-            bail!("sgd: wants a parameter and a gradient of f32");
+            bail!("optimizer: wants a parameter and a gradient of f32");
         };
         let (Some((w0, w1)), Some((g0, g1))) =
             (weights_layout.contiguous_offsets(), grads_layout.contiguous_offsets())
         else {
-            bail!("sgd: wants a contiguous parameter and gradient");
+            bail!("optimizer: wants a contiguous parameter and gradient");
         };
         let (weights, grads) = (&mut weights[w0..w1], &grads[g0..g1]);
-        let (update, mut velocity) = (self.update, self.velocity.borrow_mut());
-        let chunks = weights.par_chunks_mut(CHUNK).zip(grads.par_chunks(CHUNK));
-        if update.momentum == 0. {
-            chunks.for_each(|(ws, gs)| update.plain(ws, gs));
-        } else if velocity.len() == grads.len() {
-            let chunks = chunks.zip(velocity.par_chunks_mut(CHUNK));
-            chunks.for_each(|((ws, gs), vs)| update.momentum(ws, gs, vs));
-        } else {
-            bail!("sgd: {} velocities for {} numbers", velocity.len(), grads.len());
+        let mut state = self.state.borrow_mut();
+        if let Some(other) = state.iter().find(|numbers| numbers.len() != grads.len()) {
+            bail!("optimizer: remembers {} numbers of {}", other.len(), grads.len());
         }
+        let mut state: Vec<_> = state.iter_mut().map(|all| all.chunks_mut(CHUNK)).collect();
+        let chunks: Vec<_> = weights
+            .chunks_mut(CHUNK)
+            .zip(grads.chunks(CHUNK))
+            .map(|(ws, gs)| {
+                (ws, gs, state.iter_mut().filter_map(Iterator::next).collect::<Vec<_>>())
+            })
+            .collect();
+        let Self { rule, step, .. } = *self;
+        chunks
+            .into_par_iter()
+            .for_each(|(ws, gs, mut state)| rule.slices(step, ws, gs, &mut state));
         Ok(())
     }
 }

@@ -139,13 +139,14 @@ impl Trial<'_> {
             Schedule::step(0.1, decay_at.clone())
         };
         FitConfig {
-            sgd: SgdConfig {
+            optimizer: SgdConfig {
                 rate,
                 momentum: 0.9,
                 nesterov: true,
                 weight_decay,
                 parameters: Parameters::no_decay_on_vectors(),
-            },
+            }
+            .into(),
             schedule: decay.with_warmup(Warmup { steps: steps / 20, start: 0.1 }),
             steps,
             seed: self.seed,
@@ -156,6 +157,7 @@ impl Trial<'_> {
                 keep: 2,
             }),
             objective: Objective::CrossEntropy,
+            ..FitConfig::default()
         }
     }
 
@@ -204,7 +206,7 @@ impl Trial<'_> {
                 .with_context(|| self.method.to_string())?;
         bar.finish_and_clear();
         match outcome {
-            Outcome::Finished => Ok(state),
+            Outcome::Finished | Outcome::NoProgress => Ok(state),
             Outcome::Stopped => Err(interrupt::stopped()),
             Outcome::OutOfBatches => {
                 anyhow::bail!("{}: the batches ended before the steps did", self.method)

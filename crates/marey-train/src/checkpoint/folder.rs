@@ -35,6 +35,11 @@ impl CheckpointConfig {
     }
 }
 
+/// The name of the checkpoint with the best watched value in a run's folder.
+///
+/// [`latest`] and [`resume`] of the folder pass over it; [`resume`] of the file itself takes it.
+pub const BEST: &str = "best.safetensors";
+
 /// What [`latest`] found in a folder.
 #[derive(Debug)]
 pub struct Latest {

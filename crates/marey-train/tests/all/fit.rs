@@ -6,7 +6,8 @@ use candle::{ModuleT, Result, Tensor};
 use candle_nn::VarMap;
 use marey_layers::Network;
 use marey_train::{
-    CheckpointConfig, Error, FitConfig, Objective, Outcome, SgdConfig, TrainState, digest, fit,
+    CheckpointConfig, Error, Factors, FitConfig, Objective, Outcome, Parameters, SgdConfig,
+    TrainState, digest, fit,
 };
 
 use crate::tiny::{FINGERPRINT, Tiny, batch, batches, config, run};
@@ -56,6 +57,40 @@ fn both_objectives_take_the_same_steps() {
         (weights.clone(), every_second.into())
     );
     assert_eq!(end(Objective::Network { accuracy_every: 0 }), (weights, vec![false; 5]));
+}
+
+#[test]
+fn groups_freeze_layers_and_speed_others_up() {
+    // After one step of plain SGD: the classifier moved ten times as far, the convolution and the
+    // batch norm's parameters not at all.
+    let end = |groups: Vec<(&str, Factors)>| {
+        let (network, vars) = Tiny::new(2);
+        let parameters = Parameters::groups(groups);
+        let optimizer = SgdConfig { rate: 1e-3, momentum: 0., parameters, ..SgdConfig::default() };
+        let config =
+            FitConfig { optimizer: optimizer.into(), steps: 1, seed: 7, ..FitConfig::default() };
+        let _ = run(&network, &vars, &config, &mut TrainState::new(FINGERPRINT)).unwrap();
+        move |name: &str| {
+            let var = vars.data().lock().unwrap()[name].flatten_all().unwrap();
+            var.to_vec1::<f32>().unwrap()
+        }
+    };
+    let (_, vars) = Tiny::new(2);
+    let first = |name: &str| {
+        let var = vars.data().lock().unwrap()[name].flatten_all().unwrap();
+        var.to_vec1::<f32>().unwrap()
+    };
+    let once = end(vec![]);
+    let tuned = end(vec![("fc.*", Factors::rate(10.)), ("*", Factors::frozen())]);
+    for name in ["conv.weight", "bn.weight", "bn.bias"] {
+        assert_eq!(tuned(name), first(name));
+        assert_ne!(once(name), first(name));
+    }
+    for name in ["fc.weight", "fc.bias"] {
+        for ((tuned, once), first) in tuned(name).iter().zip(once(name)).zip(first(name)) {
+            assert!((tuned - first - 10. * (once - first)).abs() < 1e-6, "{name}");
+        }
+    }
 }
 
 #[test]
@@ -130,8 +165,9 @@ fn diverge(how: How, rate: f64) -> (Error, tempfile::TempDir, TrainState) {
     let bias = vars.data().lock().unwrap()["fc.bias"].as_tensor().clone();
     let network = Spoiled { tiny, bias, how };
     let checkpoint = CheckpointConfig { dir: dir.path().into(), every: 1, keep: 1 };
-    let sgd = SgdConfig { rate, ..config(9).sgd };
-    let config = FitConfig { checkpoint: Some(checkpoint), sgd, clip_grad_norm: None, ..config(9) };
+    let optimizer = SgdConfig { rate, nesterov: true, ..SgdConfig::default() }.into();
+    let config =
+        FitConfig { checkpoint: Some(checkpoint), optimizer, clip_grad_norm: None, ..config(9) };
     let mut state = TrainState::new(FINGERPRINT);
     let error = run(&network, &vars, &config, &mut state).unwrap_err();
     (error, dir, state)
@@ -180,6 +216,13 @@ fn senseless_settings_are_refused() {
     for config in [
         FitConfig { clip_grad_norm: Some(0.), ..config(9) },
         FitConfig { clip_grad_norm: Some(f64::NAN), ..config(9) },
+        FitConfig { clip_grad_norm: None, clip_grad_value: Some(-1.), ..config(9) },
+        FitConfig { clip_grad_value: Some(1.), ..config(9) },
+        FitConfig { max_clips: Some(0), ..config(9) },
+        FitConfig {
+            objective: Objective::SoftCrossEntropy { smoothing: 1., mixup: None },
+            ..config(9)
+        },
         FitConfig { schedule: marey_train::Schedule::cosine(0), ..config(9) },
         checkpoint(0, 1),
         checkpoint(1, 0),

@@ -6,9 +6,13 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use marey_train::{CheckpointConfig, FitConfig, Outcome, TrainState, digest, latest, resume};
+use marey_train::{
+    AdamWConfig, CheckpointConfig, FitConfig, Outcome, Plateau, TrainState, WatchConfig, latest,
+    resume,
+};
 
-use crate::tiny::{FINGERPRINT, Tiny, config, run};
+use crate::resume::end;
+use crate::tiny::{self, FINGERPRINT, Tiny, run};
 
 const DIR: &str = "MAREY_TRAIN_KILL_DIR";
 const KILLS: &str = "MAREY_TRAIN_KILLS";
@@ -24,13 +28,21 @@ fn steps() -> u64 {
     10 * kills()
 }
 
+/// Of a run with all kinds of state.
+fn config() -> FitConfig {
+    let plateau = Plateau { patience: 0, threshold: 0.2, ..Plateau::default() };
+    let watch = WatchConfig { every: 3, plateau: Some(plateau), ..WatchConfig::default() };
+    let optimizer = AdamWConfig::default().into();
+    FitConfig { optimizer, ema: Some(0.9), watch: Some(watch), ..tiny::config(steps()) }
+}
+
 /// What the killed process does: starts or goes on, and writes down the digest of its weights.
 #[test]
 fn child() {
     let Some(dir) = std::env::var_os(DIR).map(PathBuf::from) else { return };
     let (network, vars) = Tiny::new(WIDTH);
     let checkpoint = CheckpointConfig { dir: dir.clone(), every: 1, keep: 2 };
-    let config = FitConfig { checkpoint: Some(checkpoint), ..config(steps()) };
+    let config = FitConfig { checkpoint: Some(checkpoint), ..config() };
     let started = latest(&dir).unwrap();
     assert!(started.damaged.is_empty(), "{:?}", started.damaged);
     let mut state = match started.checkpoint {
@@ -43,7 +55,7 @@ fn child() {
     assert_eq!(state.curve().len() as u64, steps());
     // After a start nothing half written is left, whatever the processes before left.
     assert!(before == steps() || temporary(&dir).is_empty());
-    std::fs::write(dir.join("digest"), digest(&vars)).unwrap();
+    std::fs::write(dir.join("digest"), end(&vars, &state)).unwrap();
 }
 
 fn start(dir: &Path) -> Child {
@@ -70,8 +82,8 @@ fn newest(dir: &Path) -> u64 {
 fn killed_and_restarted_until_done() {
     let (network, vars) = Tiny::new(WIDTH);
     let mut state = TrainState::new(FINGERPRINT);
-    let _ = run(&network, &vars, &config(steps()), &mut state).unwrap();
-    let uninterrupted = digest(&vars);
+    let _ = run(&network, &vars, &config(), &mut state).unwrap();
+    let uninterrupted = end(&vars, &state);
 
     let dir = tempfile::tempdir().unwrap();
     let dir = dir.path();

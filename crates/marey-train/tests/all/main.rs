@@ -7,6 +7,9 @@ mod checkpoint;
 mod evaluate;
 mod fit;
 mod kill;
+mod optimizer;
+mod parts;
 mod resume;
-mod sgd;
+
 mod tiny;
+mod watch;

@@ -75,13 +75,14 @@ pub(crate) fn batches(
 
 pub(crate) fn config(steps: u64) -> FitConfig {
     FitConfig {
-        sgd: SgdConfig {
+        optimizer: SgdConfig {
             rate: 0.1,
             momentum: 0.9,
             nesterov: true,
             weight_decay: 1e-2,
             parameters: Parameters::no_decay_on_vectors(),
-        },
+        }
+        .into(),
         schedule: Schedule::cosine(steps).with_warmup(Warmup { steps: 3, start: 0.1 }),
         steps,
         seed: 7,

@@ -1,0 +1,83 @@
+//! One step of training.
+
+use std::time::Instant;
+
+use candle::{DType, Tensor};
+use marey_layers::rng::train_step;
+
+use super::{FitConfig, Run};
+use crate::curve::Point;
+use crate::error::{Error, Result};
+use crate::gradients::{Gradients, Measured};
+
+/// The bit of a step's number from which the number of a batch's part stands.
+const PART: u32 = 40;
+
+impl Run<'_, '_> {
+    /// Computes and takes the step that the state stands before.
+    pub(super) fn step(&mut self, xs: &Tensor, labels: &Tensor, wait: f64) -> Result<Point> {
+        let (step, started) = (self.state.step, Instant::now());
+        check_batch(step, xs, labels)?;
+        let (mut grads, loss, accuracy) = self.gradients(xs, labels)?;
+
+        let rate = self.config.optimizer.rate() * self.config.schedule.factor(step);
+        let rate = self.verdict.as_ref().map_or(rate, |verdict| rate * verdict.factor);
+        let Measured { norm, parameters, not_finite } = self.optimizer.measure(&grads)?;
+        if !loss.is_finite() || !norm.is_finite() {
+            return Err(Error::Diverged { step, loss, rate, parameter: not_finite });
+        }
+        if parameters == 0 {
+            return Err(Error::Config("the loss gives no trained variable a gradient".into()));
+        }
+        if let Some(max) = self.config.clip_grad_value {
+            grads.clip_values(max)?;
+        }
+        // As torch.nn.utils.clip_grad_norm_.
+        let scale = self.config.clip_grad_norm.map_or(1., |max| (max / (norm + 1e-6)).min(1.));
+        self.optimizer.step(&grads, rate, scale)?;
+        if let Some(ema) = &mut self.ema {
+            ema.update(&self.optimizer)?;
+        }
+        let seconds = started.elapsed().as_secs_f64();
+        Ok(Point { loss, accuracy, rate, gradient_norm: norm, seconds, wait })
+    }
+
+    /// The gradients of a batch, its loss and, where it is measured, its accuracy.
+    fn gradients(&self, xs: &Tensor, labels: &Tensor) -> Result<(Gradients, f32, Option<f32>)> {
+        let (step, FitConfig { seed, objective, max_clips, .. }) = (self.state.step, self.config);
+        let batch = objective.batch(xs, labels, *seed, step)?;
+        let mut sum = (Gradients::default(), 0., None);
+        let parts = batch.parts(max_clips.unwrap_or(usize::MAX))?;
+        for (place, (part, share)) in parts.iter().enumerate() {
+            // The first part draws what the whole batch would.
+            let draws = step | (place as u64) << PART;
+            let (loss, accuracy) = train_step(*seed, draws, || -> Result<_> {
+                let (loss, free) = objective.loss(self.network, part)?;
+                let loss = (loss * *share)?;
+                sum.0.add(self.optimizer.gradients(&marey_layers::backward(&loss)?))?;
+                let accuracy = match free {
+                    Some(accuracy) => Some(accuracy),
+                    None => objective.accuracy(self.network, part, step)?,
+                };
+                Ok((loss.to_dtype(DType::F32)?.to_scalar::<f32>()?, accuracy))
+            })?;
+            sum.1 += loss;
+            sum.2 = accuracy.map(|accuracy| sum.2.unwrap_or(0.) + accuracy * *share as f32);
+        }
+        Ok(sum)
+    }
+}
+
+fn check_batch(step: u64, xs: &Tensor, labels: &Tensor) -> Result<()> {
+    let clips = xs.dims().first().copied().unwrap_or(0);
+    if clips == 0 || labels.dims() != [clips] || labels.dtype() != DType::U32 {
+        let cause = format!(
+            "clips of shape {:?} and labels of shape {:?}, {:?}; wanted [N, ..] and [N], U32, N from 1",
+            xs.dims(),
+            labels.dims(),
+            labels.dtype()
+        );
+        return Err(Error::Batch { step, cause });
+    }
+    Ok(())
+}
