@@ -51,7 +51,7 @@ impl Batch {
     }
 }
 
-/// A draw from Beta(`alpha`, `alpha`), by M. D. Jöhnk, 1964: `x / (x + y)` with `x` and `y` the
+/// A draw from Beta(`alpha`, `alpha`), by the method of Jöhnk: `x / (x + y)` with `x` and `y` the
 /// roots of uniform draws, once their sum is at most 1.
 ///
 /// In logarithms, since both may be too small for f64.

@@ -85,7 +85,7 @@ where
 ///
 /// `watch` is told the steps done, each time [`FitConfig::watch`] asks for a value, and finds in
 /// `vars` the averages of the weights where the run keeps some. A validation accuracy is
-/// [`evaluate`](crate::evaluate) of the same network.
+/// [`evaluate`](crate::evaluate()) of the same network.
 ///
 /// # Errors
 ///
