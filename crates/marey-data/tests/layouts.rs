@@ -1,21 +1,16 @@
 //! Every layout: small folders in it, what is wrong in them, and the real lists.
 #![allow(clippy::unwrap_used, reason = "helpers of tests may fail as tests do")]
 
+mod common;
+
 use std::collections::HashSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use common::data;
 use marey_data::layouts::{LAYOUTS, find};
 use marey_data::{Dataset, Error, Listed, Listing, Subset, open};
 use marey_video::Options;
-
-fn data() -> Option<PathBuf> {
-    let data = std::env::var_os("MAREY_DATA").map(PathBuf::from);
-    if data.is_none() {
-        println!("skipped: MAREY_DATA is not set");
-    }
-    data
-}
 
 /// A folder with these files.
 fn root(files: &[(&str, &str)]) -> tempfile::TempDir {

@@ -1,20 +1,15 @@
 //! UCF101: the real lists, the layouts, and what is missing.
 #![allow(clippy::unwrap_used, reason = "helpers of tests may fail as tests do")]
 
-use std::fs;
-use std::path::{Path, PathBuf};
+mod common;
 
+use std::fs;
+use std::path::Path;
+
+use common::data;
 use marey_data::layouts::find;
 use marey_data::{Dataset, Error, Listed, Subset};
 use marey_video::Options;
-
-fn data() -> Option<PathBuf> {
-    let data = std::env::var_os("MAREY_DATA").map(PathBuf::from);
-    if data.is_none() {
-        println!("skipped: MAREY_DATA is not set");
-    }
-    data
-}
 
 fn open(root: &Path) -> Result<Listed, Error> {
     marey_data::open("ucf101", root, Subset::Train, 1, Options::default())

@@ -7,6 +7,7 @@ use marey::data::extract::Manifest;
 use marey::flow::{Field, FlowImages, colour, side_by_side, write_gif};
 use marey::video;
 
+use super::pair::rgb;
 use crate::exit::{self, failure};
 use crate::out::{self, counted};
 
@@ -41,9 +42,7 @@ pub fn run(inputs: &[PathBuf], gif: &Path) -> anyhow::Result<u8> {
     let frames = video::open(folder, &Default::default())?.frames(&shown)?;
     let max = longest(&fields);
     let picture = |(frame, field): (video::Frame, &Field)| -> anyhow::Result<RgbImage> {
-        let image = RgbImage::from_raw(frame.width, frame.height, frame.data);
-        let image = image.ok_or_else(|| anyhow::anyhow!("{}: half a frame", folder.display()))?;
-        Ok(side_by_side(&[&image, &colour(field, max)?]))
+        Ok(side_by_side(&[&rgb(folder, frame)?, &colour(field, max)?]))
     };
     let pictures =
         frames.into_iter().zip(&fields).map(picture).collect::<anyhow::Result<Vec<_>>>()?;

@@ -150,7 +150,11 @@ pub fn image(path: &Path) -> anyhow::Result<RgbImage> {
         let what = format!("{}: {frames} frames, and an image is wanted", path.display());
         return Err(failure(exit::CORRUPT, what));
     }
-    let frame = source.frames(&[0])?.remove(0);
+    rgb(path, source.frames(&[0])?.remove(0))
+}
+
+/// A frame of the video at `path` as an image.
+pub fn rgb(path: &Path, frame: video::Frame) -> anyhow::Result<RgbImage> {
     let image = RgbImage::from_raw(frame.width, frame.height, frame.data);
-    image.ok_or_else(|| anyhow::anyhow!("{}: an image without all its pixels", path.display()))
+    image.ok_or_else(|| anyhow::anyhow!("{}: a frame without all its pixels", path.display()))
 }
