@@ -4,8 +4,8 @@ use candle::{Result, bail};
 use rand::Rng;
 
 use crate::clip::Clip;
-use crate::crop::{FIVE, at};
-use crate::resize::resize;
+use crate::crop::FIVE;
+use crate::view::{Extent, Part, Place};
 
 /// How [`multi_scale_crop`] draws; the default is that for RGB of Wang et al. 2016.
 #[derive(Debug, Clone, PartialEq)]
@@ -47,6 +47,34 @@ const MORE: [[usize; 2]; 13] = [
     [3, 3],
 ];
 
+impl MultiScale {
+    /// Refuses scales that no part can be drawn by.
+    ///
+    /// # Errors
+    ///
+    /// If there are no scales or one is outside `(0, 1]`.
+    pub fn check(&self) -> Result<()> {
+        let scales = &self.scales;
+        if scales.is_empty() || scales.iter().any(|s| !(*s > 0. && *s <= 1.)) {
+            bail!("multi-scale crop: scales in (0, 1] wanted, got {scales:?}")
+        }
+        Ok(())
+    }
+
+    /// The part that one clip is seen by. There must be scales.
+    pub(crate) fn draw(&self, rng: &mut impl Rng) -> Part {
+        let count = self.scales.len();
+        let pairs: Vec<_> = (0..count)
+            .flat_map(|i| (0..count).map(move |j| (i, j)))
+            .filter(|(i, j)| i.abs_diff(*j) <= self.max_distort)
+            .collect();
+        let (i, j) = pairs[rng.random_range(0..pairs.len())];
+        let places: &[_] = if self.more_places { &MORE } else { &FIVE };
+        let place = Place::Quarters(places[rng.random_range(0..places.len())]);
+        Part { extent: Extent::Scales([self.scales[i], self.scales[j]]), place }
+    }
+}
+
 /// Crops a corner or the middle at a random size, then resizes it to `height` x `width`.
 ///
 /// The height and the width of the crop are drawn from `scales` times the shorter side of the
@@ -62,24 +90,8 @@ pub fn multi_scale_crop(
     config: &MultiScale,
     rng: &mut impl Rng,
 ) -> Result<Clip> {
-    let scales = &config.scales;
-    if scales.is_empty() || scales.iter().any(|s| !(*s > 0. && *s <= 1.)) {
-        bail!("multi-scale crop: scales in (0, 1] wanted, got {scales:?}")
-    }
-    let (_, _, h, w) = clip.dims();
-    let side = |scale: f32, wanted: usize, room: usize| {
-        let side = ((h.min(w) as f32 * scale) as usize).max(1);
-        if side.abs_diff(wanted) < 3 && wanted <= room { wanted } else { side }
-    };
-    let pairs: Vec<_> = (0..scales.len())
-        .flat_map(|i| (0..scales.len()).map(move |j| (i, j)))
-        .filter(|(i, j)| i.abs_diff(*j) <= config.max_distort)
-        .collect();
-    let (i, j) = pairs[rng.random_range(0..pairs.len())];
-    let (crop_h, crop_w) = (side(scales[i], height, h), side(scales[j], width, w));
-    let places: &[_] = if config.more_places { &MORE } else { &FIVE };
-    let place = places[rng.random_range(0..places.len())];
-    resize(&at(clip, crop_h, crop_w, &[place])?[0], height, width)
+    config.check()?;
+    config.draw(rng).of(clip, height, width)
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use candle::Result;
 
-use crate::{Clip, Normalize, center_crop, normalize, resize, resize_short_side};
+use crate::{Clip, Normalize, Part, View};
 
 /// The size frames are brought to before they are cropped.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,22 +30,21 @@ pub struct Recipe {
 }
 
 impl Recipe {
-    /// Resizes, crops the middle, and normalises: `[3, T, H, W]` in `[0, 1]` to `[3, T, crop, crop]`.
-    pub fn prepare(&self, clip: &Clip) -> Result<Clip> {
-        normalize(&self.crop(&self.resize(clip)?)?, &self.normalize)
-    }
-
-    /// The first step of [`prepare`](Self::prepare), for clips of any channels.
-    pub fn resize(&self, clip: &Clip) -> Result<Clip> {
-        match self.size {
-            Size::ShortSide(side) => resize_short_side(clip, side),
-            Size::Exactly(height, width) => resize(clip, height, width),
+    /// How it sees a clip: the middle.
+    pub fn view(&self) -> View {
+        View {
+            size: self.size,
+            part: Part::MIDDLE,
+            side: self.crop,
+            mirrored: false,
+            colour: None,
+            normalize: self.normalize,
         }
     }
 
-    /// The second step of [`prepare`](Self::prepare), for clips of any channels.
-    pub fn crop(&self, clip: &Clip) -> Result<Clip> {
-        center_crop(clip, self.crop, self.crop)
+    /// Resizes, crops the middle, and normalises: `[3, T, H, W]` in `[0, 1]` to `[3, T, crop, crop]`.
+    pub fn prepare(&self, clip: &Clip) -> Result<Clip> {
+        self.view().apply(clip)
     }
 }
 

@@ -32,6 +32,15 @@ pub enum Short {
 pub enum ClipSampler {
     /// One clip from anywhere.
     Random(Window),
+    /// One clip from anywhere, whose frames are so far apart as is drawn from `from` to `to`: jitter in time.
+    RandomStride {
+        /// Frames in the clip.
+        length: usize,
+        /// The least distance of two frames, at least 1.
+        from: usize,
+        /// The largest; a video too short for it is seen at the largest that it has frames for, but not below `from`.
+        to: usize,
+    },
     /// One clip from the middle.
     Center(Window),
     /// So many clips, evenly spaced from the first frame to the last; one lies in the middle.
@@ -91,6 +100,12 @@ impl ClipSampler {
         let clip = |start: usize| window.frames(start, frames, short);
         Ok(match *self {
             Self::Random(_) => vec![clip(rng.random_range(0..=slack))],
+            Self::RandomStride { length, from, to } => {
+                let most = frames.saturating_sub(1) / length.saturating_sub(1).max(1);
+                let stride = rng.random_range(from..=to.min(most).max(from));
+                let window = Window { length, stride };
+                vec![window.frames(rng.random_range(0..=window.slack(frames)), frames, short)]
+            }
             Self::Center(_) => vec![clip(slack / 2)],
             Self::Uniform(_, clips) => evenly(slack, clips).map(clip).collect(),
             Self::Dense { step, .. } => {
@@ -127,6 +142,7 @@ impl ClipSampler {
         match *self {
             Self::Random(window) | Self::Center(window) | Self::Uniform(window, _) => window,
             Self::Dense { window, .. } => window,
+            Self::RandomStride { length, from, .. } => Window { length, stride: from },
             Self::Segments { length, .. } => Window { length, stride: 1 },
             Self::All => Window { length: frames, stride: 1 },
         }

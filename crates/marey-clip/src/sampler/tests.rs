@@ -124,3 +124,22 @@ fn zeros_are_errors() {
         assert!(sampler.sample(5, &mut rng).is_err(), "{sampler:?}");
     }
 }
+
+#[test]
+fn random_strides_reach_both_ends_and_fit_the_video() {
+    let sampler = ClipSampler::RandomStride { length: 4, from: 2, to: 5 };
+    let mut rng = ChaCha8Rng::seed_from_u64(1);
+    let mut strides = |frames: usize| {
+        let mut seen = std::collections::BTreeSet::new();
+        for _ in 0..200 {
+            let clip = sampler.sample(frames, &mut rng).unwrap().remove(0);
+            assert!(clip.iter().all(|i| *i < frames) && clip.len() == 4);
+            seen.insert((clip[1] + frames - clip[0]) % frames);
+        }
+        Vec::from_iter(seen)
+    };
+    assert_eq!(strides(40), [2, 3, 4, 5]);
+    // Four frames 3 apart take 10.
+    assert_eq!(strides(12), [2, 3]);
+    assert_eq!(strides(5), [2]);
+}
