@@ -24,5 +24,5 @@ pub use layouts::open;
 pub use listed::{Entry, Listed, Listing};
 pub use loader::{Batch, Batches, Loader, LoaderConfig, Video, Videos};
 pub use marionettes::{Marionettes, MarionettesConfig};
-pub use modality::{FlowRange, Modality};
+pub use modality::{FlowRange, Modality, Seen};
 pub use preview::preview;

@@ -9,6 +9,7 @@ use rand::Rng;
 
 use crate::dataset::Dataset;
 use crate::error::{Error, Result};
+use crate::modality::Modality;
 use crate::ordered::{Ordered, message};
 
 /// How videos become batches.
@@ -84,6 +85,7 @@ pub struct Loader {
     dataset: Arc<dyn Dataset>,
     config: LoaderConfig,
     transform: Arc<Transform>,
+    modality: Modality,
 }
 
 impl Loader {
@@ -113,7 +115,12 @@ impl Loader {
         if len < if drop_last { batch } else { 1 } {
             return Err(Error::Config(format!("loader: {len} videos make no batch of {batch}")));
         }
-        Ok(Self { dataset, config, transform: Arc::new(transform) })
+        Ok(Self { dataset, config, transform: Arc::new(transform), modality: Modality::Rgb })
+    }
+
+    /// With transforms that are given the [`frames`](Modality::frames) of `modality` in place of those of the sampler.
+    pub fn with_modality(self, modality: Modality) -> Self {
+        Self { modality, ..self }
     }
 
     /// The dataset.
@@ -186,6 +193,7 @@ impl Loader {
     fn clips(&self, index: usize, sampler: ClipSampler, rng: &mut ChaCha8Rng) -> Result<Vec<Clip>> {
         let frames = self.dataset.num_frames(index)?;
         let wanted = sampler.sample_short(frames, self.config.short, rng)?;
+        let wanted: Vec<_> = wanted.iter().map(|clip| self.modality.frames(clip, frames)).collect();
         let mut clips = Vec::with_capacity(wanted.len());
         let mut rest = &wanted[..];
         while !rest.is_empty() {

@@ -1,7 +1,7 @@
 //! What the channels of a network's clips are, and how they are made of frames.
 
 use candle::{Result, Tensor, bail};
-use marey_clip::{Channels, Clip, Recipe, normalize};
+use marey_clip::{Channels, Clip, View};
 use marey_flow::Estimator;
 
 /// What the channels of a network's clips are.
@@ -76,11 +76,11 @@ impl Modality {
         }
     }
 
-    /// The clip of these [`frames`](Self::frames), `[3, parts T, H, W]` in `[0, 1]`: resized, cropped and brought to the range
-    /// that `recipe` says. Flow is found by `estimator`, between frames that are resized and not cropped yet.
+    /// What a clip of these [`frames`](Self::frames), `[3, parts T, H, W]` in `[0, 1]`, is seen in: the frames resized as
+    /// `view` says, and their flow in pixels, found by `estimator` between them, neither of them cropped.
     ///
     /// Errors if the number of frames is another.
-    pub fn clip(self, frames: &Clip, recipe: &Recipe, estimator: &dyn Estimator) -> Result<Clip> {
+    pub fn seen(self, frames: &Clip, view: &View, estimator: &dyn Estimator) -> Result<Seen> {
         let parts = match self {
             Self::Rgb => 1,
             Self::Flow(_) | Self::FlowImage(_) | Self::RgbDifference(_) => 2,
@@ -90,35 +90,69 @@ impl Modality {
         if !all.is_multiple_of(parts) {
             bail!("a clip of {}: expected a multiple of {parts} frames, got {all}", self.name())
         }
-        let sized = recipe.resize(frames)?;
+        let sized = view.resize(frames)?;
         let part = |i: usize| Clip::new(sized.tensor().narrow(1, i * all / parts, all / parts)?);
-        let rgb = |i: usize| -> Result<Tensor> {
-            Ok(normalize(&recipe.crop(&part(i)?)?, &recipe.normalize)?.into_tensor())
-        };
-        let flow = |first: usize, range: FlowRange| -> Result<Tensor> {
+        let flow = |first: usize| -> Result<Clip> {
             // As many clips of two frames as the clip has fields.
             let pairs = [part(first)?, part(first + 1)?].map(|part| part.tensor().transpose(0, 1));
             let [from, to] = pairs;
             let found = estimator.flow_of(&Tensor::stack(&[from?, to?], 2)?)?;
-            let fields = Clip::new(found.tensor().squeeze(2)?.transpose(0, 1)?.contiguous()?)?;
-            range.of(recipe.crop(&fields)?.tensor())
+            Clip::new(found.tensor().squeeze(2)?.transpose(0, 1)?.contiguous()?)
         };
-        let tensor = match self {
-            Self::Rgb => rgb(0)?,
-            Self::Flow(range) => flow(0, range)?,
-            Self::FlowImage(range) => {
-                let fields = flow(0, FlowRange::PIXELS)?;
+        let parts = match self {
+            Self::Rgb => vec![part(0)?],
+            Self::Flow(_) | Self::FlowImage(_) => vec![flow(0)?],
+            Self::RgbFlow(_) => vec![part(0)?, flow(1)?],
+            Self::RgbDifference(_) => vec![part(0)?, part(1)?],
+        };
+        Ok(Seen { modality: self, parts })
+    }
+
+    /// The clip of these [`frames`](Self::frames) in one view: [`seen`](Self::seen), then [`Seen::clip`].
+    ///
+    /// Errors if the number of frames is another.
+    pub fn clip(self, frames: &Clip, view: &View, estimator: &dyn Estimator) -> Result<Clip> {
+        self.seen(frames, view, estimator)?.clip(view)
+    }
+}
+
+/// What a clip is seen in, of which any number of views can be taken.
+#[derive(Debug, Clone)]
+pub struct Seen {
+    modality: Modality,
+    /// Frames, flow or both.
+    parts: Vec<Clip>,
+}
+
+impl Seen {
+    /// Height and width, before a crop.
+    pub fn size(&self) -> (usize, usize) {
+        let (_, _, h, w) = self.parts[0].dims();
+        (h, w)
+    }
+
+    /// The part that `view` says, in the range that the network was trained on: `[C, T, side, side]`.
+    ///
+    /// Errors if the frames have no such part.
+    pub fn clip(&self, view: &View) -> Result<Clip> {
+        let crop = |i: usize| view.crop(&self.parts[i]);
+        let rgb = |i: usize| -> Result<Tensor> { Ok(view.tone(&crop(i)?)?.into_tensor()) };
+        let tensor = match self.modality {
+            Modality::Rgb => rgb(0)?,
+            Modality::Flow(range) => range.of(crop(0)?.tensor())?,
+            Modality::FlowImage(range) => {
+                let fields = crop(0)?.into_tensor();
                 let length = fields.sqr()?.sum_keepdim(0)?.sqrt()?;
                 range.of(&Tensor::cat(&[fields, length], 0)?)?
             }
-            Self::RgbFlow(range) => Tensor::cat(&[rgb(0)?, flow(1, range)?], 0)?,
-            Self::RgbDifference(_) => {
+            Modality::RgbFlow(range) => Tensor::cat(&[rgb(0)?, range.of(crop(1)?.tensor())?], 0)?,
+            Modality::RgbDifference(_) => {
                 let now = rgb(0)?;
                 Tensor::cat(&[&now, &(rgb(1)? - &now)?], 0)?
             }
         };
-        match self {
-            Self::FlowImage(_) => Clip::with_channels(tensor, Channels::Plain),
+        match self.modality {
+            Modality::FlowImage(_) => Clip::with_channels(tensor, Channels::Plain),
             _ => Clip::new(tensor),
         }
     }
@@ -135,7 +169,7 @@ impl FlowRange {
 mod tests {
     use super::*;
     use candle::Device;
-    use marey_clip::{Normalize, Size};
+    use marey_clip::{Normalize, Recipe, Size};
     use marey_flow::Flow;
 
     /// As many pixels to the right as the second frame is brighter, in hundredths; down, half as many.
@@ -182,7 +216,7 @@ mod tests {
         // From 0.5 to 0.6 and from 0.8 to 0.5: 10 and -30 pixels, beyond the bound.
         let pairs = frames(&[0.5, 0.8, 0.6, 0.5])?;
         let clip = |modality: Modality, frames: &Clip| -> Result<Vec<Vec<f32>>> {
-            let clip = modality.clip(frames, &RECIPE, &Brightness)?;
+            let clip = modality.clip(frames, &RECIPE.view(), &Brightness)?;
             assert_eq!(clip.tensor().dims(), [modality.channels(), 2, 4, 4]);
             corner(&clip)
         };
@@ -205,7 +239,13 @@ mod tests {
         let want = [[-1., 2.], [-1., 2.], [-1., 2.], [0.5, -1.], [0.25, -0.75]];
         near(&clip(Modality::RgbFlow(FlowRange::SIGNED), &both)?, &want);
         near(&clip(Modality::Rgb, &frames(&[0.4, 0.7])?)?, &[[-1., 2.]; 3]);
-        assert!(Modality::RgbFlow(FlowRange::SIGNED).clip(&pairs, &RECIPE, &Brightness).is_err());
+        assert!(
+            Modality::RgbFlow(FlowRange::SIGNED).clip(&pairs, &RECIPE.view(), &Brightness).is_err()
+        );
+        let mirrored = View { mirrored: true, ..RECIPE.view() };
+        let seen = Modality::Flow(FlowRange::PIXELS).seen(&pairs, &mirrored, &Brightness)?;
+        assert_eq!(seen.size(), (6, 8));
+        near(&corner(&seen.clip(&mirrored)?)?, &[[-10., 30.], [5., -15.]]);
         Ok(())
     }
 }

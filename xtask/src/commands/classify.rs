@@ -165,14 +165,14 @@ fn classify(
     let clips = views.clips(frames)?;
     let wanted = clips.iter().map(|clip| model.modality.frames(clip, frames));
     let clips: Vec<Vec<usize>> = wanted.collect();
-    let flow = TvL1::preset(args.flow);
+    let (view, flow) = (model.recipe.view(), TvL1::preset(args.flow));
     let (width, height) = source.size();
     let bytes = (clips.first().map_or(0, Vec::len) * width as usize * height as usize * 3).max(1);
     let mut scores: Option<Tensor> = None;
     for some in clips.chunks((DECODED / bytes).max(1)) {
-        for clip in data::clips(&mut *source, some, |frames| {
-            model.modality.clip(&frames, &model.recipe, &flow)
-        })? {
+        for clip in
+            data::clips(&mut *source, some, |frames| model.modality.clip(&frames, &view, &flow))?
+        {
             let xs = stack(&[clip])?.to_device(device)?;
             let ys = softmax(&network.forward_t(&xs, false)?, 1)?;
             scores = Some(scores.map_or(Ok(ys.clone()), |scores| scores + &ys)?);
