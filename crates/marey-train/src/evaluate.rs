@@ -1,6 +1,7 @@
 //! The evaluation protocol: several clips of a video, one answer.
 
 use candle::{DType, ModuleT, Tensor};
+use serde::{Deserialize, Serialize};
 
 use crate::average::{Average, mean};
 use crate::error::{Error, Result};
@@ -38,16 +39,54 @@ pub struct Evaluation {
     pub labels: Vec<u32>,
 }
 
-/// Scores videos by the average over their clips.
-///
-/// `videos` yields the clips of a video `[n, C, T, H, W]` and its label. Each video runs by itself,
-/// in batches of one size (the last may go back over clips already scored): a clip's numbers
-/// depend neither on the video before nor on the clip's place, and the average on no order.
+/// What came of one video.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct VideoScore {
+    /// The average over its clips, `[K]`.
+    pub scores: Vec<f32>,
+    /// Its class.
+    pub label: u32,
+    /// Its clips.
+    pub clips: usize,
+    /// How many of them rank the label first.
+    pub first: usize,
+    /// How many of them have it among the first five.
+    pub five: usize,
+}
+
+/// Scores a video by the average over its clips `[n, C, T, H, W]`, which run in batches of one size (the last may go back
+/// over clips already scored): a clip's numbers do not depend on its place, and the average on no order.
 ///
 /// # Errors
 ///
-/// No videos, a video without clips, a label beyond the classes, logits that are not finite or
-/// not `[n, K]` with the same `K` throughout, and the first error of `videos`.
+/// A video without clips, a label beyond the classes, logits that are not finite or not `[n, K]`.
+pub fn score(
+    network: &dyn ModuleT,
+    clips: &Tensor,
+    label: u32,
+    config: &EvaluateConfig,
+) -> Result<VideoScore> {
+    if config.max_clips == 0 {
+        return Err(Error::Config("evaluation: at most 0 clips at once".into()));
+    }
+    let logits = logits(network, clips, config.max_clips)?;
+    if let Some(cause) = fault(&logits, label) {
+        return Err(Error::Video { index: 0, cause });
+    }
+    let ranks: Vec<usize> = logits.iter().map(|row| rank(row, label as usize)).collect();
+    let among = |k: usize| ranks.iter().filter(|rank| **rank < k).count();
+    let rows: Vec<_> = logits.iter().map(|row| config.average.score(row)).collect();
+    let (first, five) = (among(1), among(5));
+    Ok(VideoScore { scores: mean(&rows), label, clips: logits.len(), first, five })
+}
+
+/// Scores videos, each by itself, as [`score`].
+///
+/// `videos` yields the clips of a video `[n, C, T, H, W]` and its label.
+///
+/// # Errors
+///
+/// No videos, those of [`score`], other numbers of classes than that of the first, and the first error of `videos`.
 pub fn evaluate<E>(
     network: &dyn ModuleT,
     videos: impl IntoIterator<Item = std::result::Result<(Tensor, u32), E>>,
@@ -56,40 +95,41 @@ pub fn evaluate<E>(
 where
     E: Into<Box<dyn std::error::Error + Send + Sync>>,
 {
-    if config.max_clips == 0 {
-        return Err(Error::Config("evaluation: at most 0 clips at once".into()));
-    }
-    let (mut scores, mut labels) = (Vec::<Vec<f32>>::new(), Vec::new());
-    let (mut clips, mut first, mut five) = (0, 0, 0);
+    let mut scored = Vec::new();
     for (index, video) in videos.into_iter().enumerate() {
-        let (xs, label) =
+        let (clips, label) =
             video.map_err(|error| Error::Data { index: index as u64, source: error.into() })?;
-        let logits = logits(network, &xs, config.max_clips)?;
-        let classes = scores.first().map(Vec::len);
-        if let Some(cause) = fault(&logits, classes, label) {
+        let video = score(network, &clips, label, config).map_err(|error| match error {
+            Error::Video { cause, .. } => Error::Video { index, cause },
+            error => error,
+        })?;
+        scored.push(video);
+    }
+    Evaluation::of(scored)
+}
+
+impl Evaluation {
+    /// Of videos that were scored, in their order.
+    ///
+    /// # Errors
+    ///
+    /// No videos, or one whose number of classes is another than that of the first.
+    pub fn of(videos: Vec<VideoScore>) -> Result<Self> {
+        let classes = videos.first().ok_or(Error::NoVideos)?.scores.len();
+        if let Some(index) = videos.iter().position(|video| video.scores.len() != classes) {
+            let cause =
+                format!("{} classes, the video before had {classes}", videos[index].scores.len());
             return Err(Error::Video { index, cause });
         }
-        for row in &logits {
-            let rank = rank(row, label as usize);
-            clips += 1;
-            first += usize::from(rank < 1);
-            five += usize::from(rank < 5);
-        }
-        let rows: Vec<_> = logits.iter().map(|row| config.average.score(row)).collect();
-        scores.push(mean(&rows));
-        labels.push(label);
+        let sum = |of: fn(&VideoScore) -> usize| videos.iter().map(of).sum::<usize>();
+        let clips = sum(|video| video.clips);
+        let share = |of| sum(of) as f64 / clips as f64;
+        let (clip_top1, clip_top5) = (share(|video| video.first), share(|video| video.five));
+        let (scores, labels): (Vec<_>, Vec<_>) =
+            videos.into_iter().map(|video| (video.scores, video.label)).unzip();
+        let video = Metrics::new(&scores, &labels);
+        Ok(Self { video, clips, clip_top1, clip_top5, scores, labels })
     }
-    if scores.is_empty() {
-        return Err(Error::NoVideos);
-    }
-    Ok(Evaluation {
-        video: Metrics::new(&scores, &labels),
-        clips,
-        clip_top1: first as f64 / clips as f64,
-        clip_top5: five as f64 / clips as f64,
-        scores,
-        labels,
-    })
 }
 
 /// The logits `[n][K]` of clips `[n, ..]`.
@@ -112,14 +152,10 @@ fn logits(network: &dyn ModuleT, xs: &Tensor, max_clips: usize) -> Result<Vec<Ve
 }
 
 /// Why a video with these logits cannot be scored.
-fn fault(logits: &[Vec<f32>], classes: Option<usize>, label: u32) -> Option<String> {
+fn fault(logits: &[Vec<f32>], label: u32) -> Option<String> {
     let Some(row) = logits.first() else { return Some("it has no clips".into()) };
-    let classes = classes.unwrap_or(row.len());
-    if row.len() != classes {
-        return Some(format!("{} classes, the video before had {classes}", row.len()));
-    }
-    if label as usize >= classes {
-        return Some(format!("label {label}, but the network knows {classes} classes"));
+    if label as usize >= row.len() {
+        return Some(format!("label {label}, but the network knows {} classes", row.len()));
     }
     let bad = |row: &Vec<f32>| row.iter().any(|x| !x.is_finite());
     let clip = logits.iter().position(bad)?;

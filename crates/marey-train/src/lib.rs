@@ -29,7 +29,7 @@ pub use curve::{Curve, Point};
 pub use digest::digest;
 pub use ema::with_averages;
 pub use error::{Error, Result};
-pub use evaluate::{EvaluateConfig, Evaluation, evaluate};
+pub use evaluate::{EvaluateConfig, Evaluation, VideoScore, evaluate, score};
 pub use fit::{FitConfig, Outcome, StepReport, fit, fit_watched};
 pub use gradients::{Gradients, Measured};
 pub use metrics::Metrics;
