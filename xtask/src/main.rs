@@ -5,6 +5,7 @@ mod commands;
 mod exit;
 mod memory;
 mod out;
+mod progress;
 mod reproduce;
 mod tensors;
 
