@@ -6,6 +6,8 @@ mod exit;
 mod memory;
 mod out;
 mod progress;
+#[cfg_attr(not(test), expect(dead_code, reason = "for the commands that train and evaluate"))]
+mod report;
 mod reproduce;
 mod tensors;
 
