@@ -32,6 +32,7 @@ impl EventWriter {
     ///
     /// A run that goes on writes another file into the same folder. It begins by telling TensorBoard to
     /// forget what files before it say of steps after `steps`, which a killed run had not saved.
+    /// A step that was saved and not yet written when the run was killed stays missing here; [`Journal`](crate::Journal) has it.
     ///
     /// # Errors
     ///
