@@ -5,6 +5,9 @@ mod commands;
 mod exit;
 mod memory;
 mod out;
+mod progress;
+#[cfg_attr(not(test), expect(dead_code, reason = "for the commands that train and evaluate"))]
+mod report;
 mod reproduce;
 mod tensors;
 

@@ -1,6 +1,5 @@
 //! Published tables, rerun.
 
-pub mod curves;
 pub mod interrupt;
 pub mod recipe;
 pub mod report;

@@ -3,6 +3,7 @@
 pub mod formula;
 pub mod golden;
 pub mod parameters;
+pub mod plot;
 pub mod summary;
 
 pub use golden::Golden;

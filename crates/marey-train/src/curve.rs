@@ -3,9 +3,10 @@
 use std::ops::Deref;
 
 use candle::{Device, Result, Tensor, bail};
+use serde::Serialize;
 
 /// What is recorded of one step.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct Point {
     /// The loss before the step.
     pub loss: f32,

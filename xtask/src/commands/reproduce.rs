@@ -3,12 +3,12 @@
 use std::path::PathBuf;
 
 use anyhow::Context;
+use marey::inspect::plot::curves::{self, Curve};
 use marey::weights::write_atomically;
 
 use crate::cli::Device;
 use crate::exit::{self, failure};
 use crate::out;
-use crate::reproduce::curves::{self, Curve};
 use crate::reproduce::interrupt;
 use crate::reproduce::recipe::{self, Length, Recipe};
 use crate::reproduce::report::{Line, Report};
@@ -128,7 +128,12 @@ fn table(args: &Args, recipe: &Recipe) -> anyhow::Result<u8> {
     let measured: Vec<_> = report.rows.iter().filter_map(curve).collect();
     let curves: Vec<_> = measured
         .iter()
-        .map(|(name, m)| Curve { name, losses: &m.losses, accuracies: &m.accuracies })
+        .map(|(name, m)| Curve {
+            name,
+            losses: &m.losses,
+            accuracies: &m.accuracies,
+            ..Curve::default()
+        })
         .collect();
     for (name, text) in [
         ("report.md", &markdown),

@@ -22,6 +22,7 @@ use serde::{Deserialize, Serialize};
 use super::interrupt;
 use super::recipe::Training;
 use crate::out::{bar, note};
+use crate::progress::Progress;
 
 use super::source::{Source, test_transform, train_transform};
 
@@ -185,26 +186,15 @@ impl Trial<'_> {
             let batch = batch?;
             Ok((batch.clips.to_device(&device)?, batch.labels.to_device(&device)?))
         });
-        let bar = bar(self.method, steps, "steps");
-        bar.set_position(state.step());
+        let mut progress = Progress::new(self.method, state.step(), steps, self.training.batch);
         let mut observe = |report: &marey::train::StepReport<'_>| {
-            bar.set_position(report.step + 1);
-            let accuracy = report.point.accuracy.unwrap_or(f32::NAN);
-            bar.set_message(format!(
-                "loss {:.3}, batch accuracy {:3.0} %",
-                report.point.loss,
-                accuracy * 100.
-            ));
-            if bar.is_hidden() && (report.step + 1).is_multiple_of((steps / 10).max(1)) {
-                let (step, message) = (report.step + 1, bar.message());
-                note(format_args!("{}: step {step}, {message}", self.method));
-            }
+            progress.step(report);
             if interrupt::asked() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
         };
         let outcome =
             fit(network, vars, batches, &self.fit_config(folder), &mut state, &mut observe)
                 .with_context(|| self.method.to_string())?;
-        bar.finish_and_clear();
+        progress.finish();
         match outcome {
             Outcome::Finished | Outcome::NoProgress => Ok(state),
             Outcome::Stopped => Err(interrupt::stopped()),

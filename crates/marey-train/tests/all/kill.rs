@@ -2,20 +2,22 @@
 //!
 //! `MAREY_TRAIN_KILLS=1000 cargo test --release kill -- --nocapture` kills more often than 16 times.
 
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use marey_train::{
-    AdamWConfig, CheckpointConfig, FitConfig, Outcome, Plateau, TrainState, WatchConfig, latest,
-    resume,
+    AdamWConfig, CheckpointConfig, FitConfig, Journal, Outcome, Plateau, TrainState, WatchConfig,
+    fit, latest, resume,
 };
 
 use crate::resume::end;
-use crate::tiny::{self, FINGERPRINT, Tiny, run};
+use crate::tiny::{self, FINGERPRINT, Tiny, batches, run};
 
 const DIR: &str = "MAREY_TRAIN_KILL_DIR";
 const KILLS: &str = "MAREY_TRAIN_KILLS";
+const LOG: &str = "log";
 /// So wide that writing a checkpoint takes a share of the time.
 const WIDTH: usize = 2000;
 
@@ -50,8 +52,13 @@ fn child() {
         Some(_) => resume(&dir, &vars, FINGERPRINT).unwrap().state,
     };
     let before = state.step();
-    let outcome = run(&network, &vars, &config, &mut state).unwrap();
-    assert_eq!(outcome, Outcome::Finished);
+    std::fs::create_dir_all(dir.join(LOG)).unwrap();
+    let mut journal = Journal::open(dir.join(LOG).join("metrics.jsonl"), &state).unwrap();
+    let outcome = fit(&network, &vars, batches(before), &config, &mut state, &mut |report| {
+        journal.step(report).unwrap();
+        ControlFlow::Continue(())
+    });
+    assert_eq!(outcome.unwrap(), Outcome::Finished);
     assert_eq!(state.curve().len() as u64, steps());
     // After a start nothing half written is left, whatever the processes before left.
     assert!(before == steps() || temporary(&dir).is_empty());
@@ -121,6 +128,9 @@ fn killed_and_restarted_until_done() {
         std::fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().file_name()).collect();
     files.sort();
     let last = [steps() - 1, steps()].map(|step| format!("step-{step:09}.safetensors"));
-    assert_eq!(files, ["digest", &last[0], &last[1]]);
+    assert_eq!(files, ["digest", LOG, &last[0], &last[1]]);
+    let journal = std::fs::read_to_string(dir.join(LOG).join("metrics.jsonl")).unwrap();
+    let step = |line| serde_json::from_str::<serde_json::Value>(line).unwrap()["step"].as_u64();
+    assert!(journal.lines().map(step).eq((1..=steps()).map(Some)), "{journal}");
     println!("{kills} kills, {in_save} of them while saving, the last after step {saved}");
 }

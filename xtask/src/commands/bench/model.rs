@@ -10,7 +10,7 @@ use serde::Serialize;
 
 use super::{compare, median, timed};
 use crate::cli::{Device, Network, Precision, count};
-use crate::{exit, out};
+use crate::{exit, memory, out};
 
 /// Time a network's forward pass, or forward and backward
 #[derive(Debug, clap::Args)]
@@ -97,7 +97,7 @@ pub fn run(args: &Args) -> anyhow::Result<u8> {
         train: args.train,
         median_ms: median(&mut times),
         min_ms: times[0],
-        peak_rss_mb: peak_rss_mb(),
+        peak_rss_mb: memory::mb("VmHWM").unwrap_or_default(),
         threads: rayon::current_num_threads(),
         precision: args.precision.name(),
         runs: args.runs,
@@ -132,13 +132,4 @@ pub fn run(args: &Args) -> anyhow::Result<u8> {
 /// Waits until a device has computed `ys`.
 fn finish(ys: &Tensor) -> candle::Result<()> {
     ys.flatten_all()?.narrow(0, 0, 1)?.to_vec1::<f32>().map(drop)
-}
-
-/// The most memory the process had, in MB of 2^20 bytes; 0 where the system does not say.
-fn peak_rss_mb() -> f64 {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
-    line.and_then(|line| line.trim().trim_end_matches(" kB").parse::<f64>().ok())
-        .unwrap_or_default()
-        / 1024.
 }
