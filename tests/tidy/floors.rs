@@ -5,7 +5,15 @@ use super::{Package, all_dependencies, assert_none, dependencies, packages};
 /// The floors of the house, as `docs/architecture.md` draws them.
 const FLOORS: [&[&str]; 6] = [
     &["marey-kernels"],
-    &["marey-layers", "marey-fusion", "marey-clip", "marey-video", "marey-flow", "marey-weights"],
+    &[
+        "marey-layers",
+        "marey-fusion",
+        "marey-shallow",
+        "marey-clip",
+        "marey-video",
+        "marey-flow",
+        "marey-weights",
+    ],
     &["marey-backbone", "marey-train", "marey-data", "marey-inspect"],
     // Families: none knows another. What two of them want moves down.
     &[

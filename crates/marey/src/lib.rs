@@ -14,6 +14,7 @@ pub use marey_inspect as inspect;
 pub use marey_kernels as kernels;
 pub use marey_layers as layers;
 pub use marey_recurrent as recurrent;
+pub use marey_shallow as shallow;
 pub use marey_train as train;
 pub use marey_two_stream as two_stream;
 pub use marey_video as video;
