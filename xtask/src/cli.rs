@@ -5,7 +5,8 @@ use marey::kernels::Isa;
 use marey::zoo::{self, Model, Sizes};
 
 use crate::commands::{
-    bench, classify, data, flow, fuse, import_weights, infer, models, reproduce, summary,
+    bench, classify, data, eval, flow, fuse, import_weights, infer, models, reproduce, summary,
+    train,
 };
 
 /// Recognise human actions in video, and rerun the tables of the papers that taught machines to.
@@ -31,6 +32,8 @@ Examples:
 #[derive(Debug, Subcommand)]
 pub enum Command {
     Reproduce(reproduce::Args),
+    Train(train::Args),
+    Eval(eval::Args),
     Models(models::Args),
     Summary(summary::Args),
     Classify(classify::Args),
@@ -49,6 +52,8 @@ impl Command {
     pub fn run(&self) -> anyhow::Result<u8> {
         match self {
             Self::Reproduce(args) => reproduce::run(args),
+            Self::Train(args) => train::run(args),
+            Self::Eval(args) => eval::run(args),
             Self::Models(args) => models::run(args),
             Self::Summary(args) => summary::run(args),
             Self::Classify(args) => classify::run(args),

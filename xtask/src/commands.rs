@@ -3,6 +3,7 @@
 pub mod bench;
 pub mod classify;
 pub mod data;
+pub mod eval;
 pub mod flow;
 pub mod fuse;
 pub mod import_weights;
@@ -10,3 +11,4 @@ pub mod infer;
 pub mod models;
 pub mod reproduce;
 pub mod summary;
+pub mod train;

@@ -3,13 +3,15 @@
 mod cli;
 mod commands;
 mod exit;
+mod interrupt;
 mod memory;
 mod out;
 mod progress;
-#[cfg_attr(not(test), expect(dead_code, reason = "for the commands that train and evaluate"))]
 mod report;
 mod reproduce;
+mod source;
 mod tensors;
+mod training;
 
 use clap::Parser;
 
@@ -21,7 +23,7 @@ fn main() -> std::process::ExitCode {
         // candle asks it for the number of its threads.
         unsafe { std::env::set_var("RAYON_NUM_THREADS", threads.to_string()) };
     }
-    match reproduce::interrupt::install().and_then(|()| cli.command.run()) {
+    match interrupt::install().and_then(|()| cli.command.run()) {
         Ok(code) => code.into(),
         Err(error) => exit::report(&error),
     }

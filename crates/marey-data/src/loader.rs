@@ -161,24 +161,26 @@ impl Loader {
     ///
     /// If no thread can be started.
     pub fn videos(&self, sampler: ClipSampler) -> Result<Videos> {
-        self.videos_with(sampler, |clip| Ok(vec![clip]))
+        self.videos_from(0, sampler, |clip| Ok(vec![clip]))
     }
 
-    /// [`videos`](Self::videos), where each clip, once transformed, becomes several `views`: ten crops, say.
+    /// The videos from number `first` on, as [`videos`](Self::videos), where each clip, once transformed, becomes several
+    /// `views`: ten crops, say.
     ///
     /// # Errors
     ///
     /// If no thread can be started.
-    pub fn videos_with(
+    pub fn videos_from(
         &self,
+        first: usize,
         sampler: ClipSampler,
         views: impl Fn(Clip) -> candle::Result<Vec<Clip>> + Send + Sync + 'static,
     ) -> Result<Videos> {
-        let (loader, len) = (self.clone(), self.dataset.len() as u64);
-        let ordered = Ordered::new(self.config.threads, self.config.queue, len, move |job| {
-            let index = job as usize;
+        let (loader, left) = (self.clone(), self.dataset.len().saturating_sub(first) as u64);
+        let ordered = Ordered::new(self.config.threads, self.config.queue, left, move |job| {
+            let index = first + job as usize;
             loader.guarded(index, || {
-                let mut rng = stream(loader.config.seed, "loader/videos", job);
+                let mut rng = stream(loader.config.seed, "loader/videos", index as u64);
                 let mut clips = Vec::new();
                 for clip in loader.clips(index, sampler, &mut rng)? {
                     clips.extend(views(clip)?);
@@ -186,7 +188,7 @@ impl Loader {
                 Ok(Video { clips: stack(&clips)?, label: loader.dataset.label(index), index })
             })
         })?;
-        Ok(Videos { ordered, left: len })
+        Ok(Videos { ordered, left })
     }
 
     /// The clips of video `index` that `sampler` gives, transformed.

@@ -48,6 +48,15 @@ pub fn preview(dataset: &dyn Dataset, dir: &Path) -> Result<Vec<PathBuf>> {
     Ok(written)
 }
 
+/// `count` frames of video `index`, evenly spaced over it, 128 pixels high.
+///
+/// # Errors
+///
+/// If the video cannot be read.
+pub fn thumbnails(dataset: &dyn Dataset, index: usize, count: usize) -> Result<Vec<RgbImage>> {
+    shown(dataset, index, &spread(dataset.num_frames(index)?, count)?)
+}
+
 /// `count` frames from the first to the last.
 fn spread(frames: usize, count: usize) -> Result<Vec<usize>> {
     let each = ClipSampler::Uniform(Window { length: 1, stride: 1 }, count);

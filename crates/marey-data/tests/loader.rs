@@ -101,7 +101,7 @@ fn videos_come_with_all_their_clips_and_views() {
     let wanted = data.frames(6, &[n - 4, n - 3, n - 2, n - 1]).unwrap().into_tensor();
     assert_eq!(last, wanted.flatten_all().unwrap().to_vec1::<f32>().unwrap());
     let ten = |clip: Clip| marey_clip::ten_crop(&clip, 8, 8);
-    let video = loader.videos_with(sampler, ten).unwrap().next().unwrap().unwrap();
+    let video = loader.videos_from(0, sampler, ten).unwrap().next().unwrap().unwrap();
     assert_eq!(video.clips.dims(), [30, 3, 4, 8, 8]);
 }
 

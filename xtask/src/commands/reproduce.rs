@@ -8,13 +8,13 @@ use marey::weights::write_atomically;
 
 use crate::cli::Device;
 use crate::exit::{self, failure};
+use crate::interrupt;
 use crate::out;
-use crate::reproduce::interrupt;
 use crate::reproduce::recipe::{self, Length, Recipe};
 use crate::reproduce::report::{Line, Report};
-use crate::reproduce::source::Source;
 use crate::reproduce::structure;
 use crate::reproduce::trial::Trial;
+use crate::source::Source;
 
 /// Rerun a published table: train its rows, or count the networks' sizes, and print published beside measured
 ///
@@ -99,7 +99,7 @@ fn table(args: &Args, recipe: &Recipe) -> anyhow::Result<u8> {
         _ => Length::Default,
     };
     let source = match args.dataset.as_str() {
-        "ucf101" => Source::ucf101(&args.root, args.split.into())?,
+        "ucf101" => Source::on_disk("ucf101", &args.root, Some(args.split.into()))?,
         _ => Source::marionettes(recipe.scale.of(length), args.seed)?,
     };
     let device = args.device.open()?;

@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::source::Scale;
+
 /// A table.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -59,26 +61,6 @@ impl<T> Scales<T> {
             Length::Full => &self.full,
         }
     }
-}
-
-/// How much is drawn of the generated benchmark.
-#[derive(Debug, Clone, Copy, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Scale {
-    /// Side of a frame.
-    pub side: usize,
-    /// Videos to learn from.
-    pub train: usize,
-    /// Videos to be judged by.
-    pub test: usize,
-    /// How much figures differ, from 0 to 1.
-    pub variation: f32,
-    /// Contrast of the background, from 0 to 1.
-    pub background: f32,
-    /// The most shapes that move in the background.
-    pub distractors: usize,
-    /// How much the camera moves, from 0 to 1.
-    pub camera: f32,
 }
 
 /// A row.

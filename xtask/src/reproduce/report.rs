@@ -3,9 +3,9 @@
 use serde::Serialize;
 
 use super::recipe::{Recipe, Row, Training};
-use super::source::Source;
 use super::trial::Measured;
 use crate::out::thousands;
+use crate::source::Source;
 
 /// A table with what was measured.
 #[derive(Serialize)]

@@ -19,12 +19,12 @@ use marey::weights::write_atomically;
 use marey::zoo::{self, Model, Sizes};
 use serde::{Deserialize, Serialize};
 
-use super::interrupt;
 use super::recipe::Training;
+use crate::interrupt;
 use crate::out::{bar, note};
 use crate::progress::Progress;
 
-use super::source::{Source, test_transform, train_transform};
+use crate::source::{Source, test_transform, train_transform};
 
 /// What a row needs to be run.
 pub struct Trial<'a> {

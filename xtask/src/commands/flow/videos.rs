@@ -16,8 +16,8 @@ use super::names::{Named, named};
 use super::shard::Shard;
 use crate::cli::{count, size};
 use crate::exit::{self, failure};
+use crate::interrupt;
 use crate::out::{self, counted, note};
-use crate::reproduce::interrupt;
 
 /// What only videos have.
 #[derive(Debug, clap::Args)]

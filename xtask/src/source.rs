@@ -1,4 +1,4 @@
-//! The videos a table is measured on.
+//! Videos to learn from and to be judged by.
 
 use std::fmt::Write;
 use std::path::Path;
@@ -10,8 +10,34 @@ use marey::clip::{Clip, Normalize, center_crop, normalize, random_crop, resize_s
 use marey::data::{self, Dataset, Listed, Marionettes, MarionettesConfig, Subset};
 use marey::layers::rng::{ChaCha8Rng, fnv1a};
 use marey::video::Options;
+use serde::{Deserialize, Serialize};
 
-use super::recipe::Scale;
+/// How much is drawn of the generated benchmark.
+#[derive(Debug, Clone, Copy, PartialEq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Scale {
+    /// Side of a frame.
+    pub side: usize,
+    /// Videos to learn from.
+    pub train: usize,
+    /// Videos to be judged by.
+    pub test: usize,
+    /// How much figures differ, from 0 to 1.
+    pub variation: f32,
+    /// Contrast of the background, from 0 to 1.
+    pub background: f32,
+    /// The most shapes that move in the background.
+    pub distractors: usize,
+    /// How much the camera moves, from 0 to 1.
+    pub camera: f32,
+}
+
+impl Default for Scale {
+    fn default() -> Self {
+        let (variation, background, camera) = (0.5, 0.5, 0.5);
+        Self { side: 64, train: 2400, test: 240, variation, background, distractors: 1, camera }
+    }
+}
 
 /// Training and test videos, and what they are called.
 pub struct Source {
@@ -53,18 +79,28 @@ impl Source {
         })
     }
 
-    /// UCF101 on disk.
-    pub fn ucf101(root: &Path, split: usize) -> anyhow::Result<Self> {
-        let open = |subset| data::open("ucf101", root, subset, split, Options::default());
+    /// The dataset that lies as `layout` says under `root`; its first split where no other is asked for.
+    pub fn on_disk(layout: &str, root: &Path, split: Option<usize>) -> anyhow::Result<Self> {
+        let layout = data::layouts::find(layout)?;
+        let split = split.unwrap_or(layout.first_split);
+        let options = Options { threads: 1, ..Options::default() };
+        let open = |subset| layout.open(root, subset, split, options.clone());
         let (train, test) = (open(Subset::Train)?, open(Subset::Test)?);
+        let (learnt, judged) = (train.len(), test.len());
+        let name = match layout.title.starts_with("a ") {
+            true => root.file_name().unwrap_or(root.as_os_str()).to_string_lossy().into_owned(),
+            false => layout.title.to_string(),
+        };
+        let dataset = format!("{name} split {split}");
         Ok(Self {
-            name: format!(
-                "UCF101 split {split}, {} to learn from, {} to be judged by",
-                train.len(),
-                test.len()
+            name: format!("{dataset}, {learnt} to learn from, {judged} to be judged by"),
+            fingerprint: format!(
+                "{} split {split}, {} {}",
+                layout.name,
+                digest(&train)?,
+                digest(&test)?
             ),
-            fingerprint: format!("ucf101 split {split}, {} {}", digest(&train)?, digest(&test)?),
-            dataset: format!("UCF101 split {split}"),
+            dataset,
             train: Arc::new(train),
             test: Arc::new(test),
         })

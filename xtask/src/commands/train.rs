@@ -1,0 +1,117 @@
+//! `train`: a network learns as a recipe says, and is tested.
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+
+use anyhow::Context;
+use candle_nn::VarMap;
+use marey::weights::write_atomically;
+
+use crate::cli::Device;
+use crate::exit::{self, failure};
+use crate::interrupt;
+use crate::out::{self, note};
+use crate::training::plan::Plan;
+use crate::training::recipe::Recipe;
+use crate::training::results::{self, Numbers};
+use crate::training::run;
+use crate::training::testing::{self, Testing};
+
+/// Train a network as a recipe says, and test it
+///
+/// A recipe is TOML: docs/training.md has all its keys. The run's folder gets its checkpoints, metrics.jsonl, TensorBoard
+/// events, and at the end the weights, the scores of the test videos and report.html. Stopped or killed, the same command goes
+/// on from the last checkpoint, and ends with the same bits.
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Examples:\n  cargo xtask train recipes/marionettes-r2plus1d.toml\n  cargo xtask train recipes/fight-i3d.toml --root fight --set train.epochs=5 --out runs/short\n  cargo xtask train recipes/fight-i3d.toml --root fight --init i3d.safetensors"
+)]
+pub struct Args {
+    /// The recipe
+    recipe: PathBuf,
+    /// Where the dataset lies, in place of the recipe's
+    #[arg(long, value_name = "DIR")]
+    root: Option<PathBuf>,
+    /// Which split, in place of the recipe's
+    #[arg(long, value_name = "N")]
+    split: Option<usize>,
+    /// The checkpoint that the first weights come from, in place of the recipe's
+    #[arg(long, value_name = "WEIGHTS")]
+    init: Option<PathBuf>,
+    /// The folder of the run [default: runs/ and the name of the recipe]
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
+    /// Another value for a key of the recipe, as train.epochs=2
+    #[arg(long, value_name = "KEY=VALUE")]
+    set: Vec<String>,
+    /// Seeds all that is drawn, in place of the recipe's
+    #[arg(long)]
+    seed: Option<u64>,
+    /// Where to compute
+    #[arg(long, value_enum, default_value = "cpu")]
+    device: Device,
+    /// Print a JSON object
+    #[arg(long)]
+    json: bool,
+}
+
+pub fn run(args: &Args) -> anyhow::Result<u8> {
+    let mut recipe = Recipe::load(&args.recipe, &args.set)?;
+    let data = &mut recipe.data;
+    (data.root, data.split) = (args.root.clone().or(data.root.take()), args.split.or(data.split));
+    recipe.init.weights = args.init.clone().or(recipe.init.weights.take());
+    recipe.seed = args.seed.unwrap_or(recipe.seed);
+    let stem = args.recipe.file_stem().unwrap_or_default();
+    let folder = args.out.clone().unwrap_or_else(|| Path::new("runs").join(stem));
+
+    let plan = Plan::new(recipe.whole_paths()?)?;
+    let device = args.device.open()?;
+    std::fs::create_dir_all(&folder).with_context(|| folder.display().to_string())?;
+    let (network, vars) = plan.build(&device)?;
+    interrupt::watch();
+    write_atomically(folder.join("recipe.toml"), plan.recipe.to_toml()?.as_bytes())?;
+    write_atomically(
+        folder.join("labels.txt"),
+        (plan.train.classes().join("\n") + "\n").as_bytes(),
+    )?;
+    let begin = || plan.first_weights(&vars);
+    let state = run::train(&plan, &*network, &vars, &folder, &device, begin)?;
+    write_atomically(folder.join(WEIGHTS), &weights(&vars)?)?;
+
+    let testing = Testing {
+        network: &*network,
+        videos: &plan.test,
+        clips: &plan.clips,
+        config: testing::config(&plan.recipe),
+        fingerprint: format!(
+            "{}, tested as {:?}, weights {}",
+            plan.fingerprint,
+            plan.recipe.test,
+            marey::train::digest(&vars)
+        ),
+        journal: folder.join("test.jsonl"),
+        device: &device,
+    };
+    let tested = testing.run(&format!("{}, test", plan.model.name))?;
+    let trained = format!("trained here for {} steps", state.step());
+    let numbers = Numbers::new(&plan, &tested, Some(&state), &trained);
+    results::write(&folder, &plan, &numbers, &tested, Some(&state))?;
+    testing::remove(&testing.journal);
+    if args.json {
+        out::json(&numbers)?;
+    } else {
+        out::text(&numbers.text())?;
+    }
+    note(format_args!("weights, scores and report.html are in {}", folder.display()));
+    Ok(exit::OK)
+}
+
+/// The name of the weights in a run's folder.
+pub const WEIGHTS: &str = "weights.safetensors";
+
+fn weights(vars: &VarMap) -> anyhow::Result<Vec<u8>> {
+    let vars = vars.data().lock().map_err(|_| failure(exit::RESOURCE, "a thread panicked"))?;
+    let tensors: HashMap<&String, &candle::Tensor> =
+        vars.iter().map(|(name, var)| (name, var.as_tensor())).collect();
+    Ok(safetensors::serialize(tensors, None)?)
+}

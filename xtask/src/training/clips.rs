@@ -1,0 +1,250 @@
+//! From videos to what the network sees, in training and in tests.
+
+use std::sync::Arc;
+
+use candle::Result as CandleResult;
+use marey::clip::{
+    Augment, Clip, ClipSampler, ColourJitter, Crop, Crops, MultiScale, Normalize, Size, View,
+    Window,
+};
+use marey::data::{Dataset, Loader, LoaderConfig, Modality, Videos};
+use marey::flow::{Preset, TvL1};
+use marey::zoo::Model;
+
+use super::recipe::Recipe;
+use super::sections::{CropKind, FrameSize, Range};
+use crate::exit::{self, failure};
+
+/// How clips are made.
+#[derive(Clone)]
+pub struct Clips {
+    modality: Modality,
+    flow: TvL1,
+    preset: Preset,
+    pub frames: usize,
+    pub augment: Augment,
+    train: ClipSampler,
+    test: ClipSampler,
+    pub view: View,
+    pub crops: Crops,
+    seed: u64,
+}
+
+impl Clips {
+    /// As `recipe` says, and the paper of `model` where it does not.
+    pub fn new(recipe: &Recipe, model: &Model) -> anyhow::Result<Self> {
+        let (clip, test) = (&recipe.clip, &recipe.test);
+        let frames = clip.frames.unwrap_or(model.recipe.frames);
+        let stride = clip.stride.unwrap_or(match clip.frames {
+            Some(_) => model.views.window.stride,
+            None => model.recipe.stride,
+        });
+        let size = clip.size.map_or(model.recipe.size, Size::from);
+        let side = clip.crop.unwrap_or(model.recipe.crop);
+        let normalize = clip.normalize.map_or(model.recipe.normalize, Normalize::from);
+        let preset: Preset = clip.flow.as_deref().unwrap_or("opencv").parse()?;
+        let window = Window { length: frames, stride };
+        let (train, taken) = samplers(recipe, window)?;
+        let augment = augment(recipe, size, side, normalize);
+        augment.check()?;
+        let crops = Crops::of(test.crops.unwrap_or(1))?;
+        let view = View {
+            size: test.size.map_or(size, Size::from),
+            side: test.crop.unwrap_or(side),
+            normalize,
+            ..model.recipe.view()
+        };
+        Ok(Self {
+            modality: model.modality,
+            flow: TvL1::preset(preset),
+            preset,
+            frames,
+            augment,
+            train,
+            test: test_sampler(recipe, model, taken),
+            view,
+            crops,
+            seed: recipe.seed,
+        })
+    }
+
+    /// Batches of training clips of `dataset`.
+    pub fn training(&self, dataset: Arc<dyn Dataset>, batch: usize) -> anyhow::Result<Loader> {
+        let config = LoaderConfig { batch, sampler: self.train, ..self.config() };
+        let (modality, augment, flow) = (self.modality, self.augment.clone(), self.flow.clone());
+        let transform =
+            move |clip: Clip, rng: &mut _| modality.clip(&clip, &augment.draw(rng), &flow);
+        Ok(Loader::new(dataset, config, transform)?.with_modality(self.modality))
+    }
+
+    /// The videos of `dataset` from number `first` on, each in all clips and crops that are tested.
+    pub fn testing(&self, dataset: Arc<dyn Dataset>, first: usize) -> anyhow::Result<Videos> {
+        self.videos(dataset, first, self.test, self.crops)
+    }
+
+    /// The videos of `dataset`, each in one clip and one crop, from the middle.
+    pub fn watching(&self, dataset: Arc<dyn Dataset>) -> anyhow::Result<Videos> {
+        let middle = match self.train {
+            ClipSampler::Random(window) => ClipSampler::Center(window),
+            ClipSampler::RandomStride { length, from, to } => {
+                ClipSampler::Center(Window { length, stride: (from + to) / 2 })
+            }
+            ClipSampler::Segments { segments, length, .. } => {
+                ClipSampler::Segments { segments, length, random: false }
+            }
+            other => other,
+        };
+        self.videos(dataset, 0, middle, Crops::Center)
+    }
+
+    fn videos(
+        &self,
+        dataset: Arc<dyn Dataset>,
+        first: usize,
+        sampler: ClipSampler,
+        crops: Crops,
+    ) -> anyhow::Result<Videos> {
+        let config = LoaderConfig { batch: 1, shuffle: false, queue: 1, ..self.config() };
+        let loader = Loader::new(dataset, config, |clip, _| Ok(clip))?.with_modality(self.modality);
+        let (modality, view, flow) = (self.modality, self.view, self.flow.clone());
+        Ok(loader.videos_from(first, sampler, move |clip| -> CandleResult<Vec<Clip>> {
+            let seen = modality.seen(&clip, &view, &flow)?;
+            let (h, w) = seen.size();
+            crops.views(&view, h, w).iter().map(|view| seen.clip(view)).collect()
+        })?)
+    }
+
+    fn config(&self) -> LoaderConfig {
+        LoaderConfig {
+            seed: self.seed,
+            threads: rayon::current_num_threads(),
+            ..Default::default()
+        }
+    }
+
+    /// The protocol of the tests as part of a name: `10x3-softmax`.
+    pub fn slug(&self, recipe: &Recipe) -> String {
+        let clips = match self.test {
+            ClipSampler::Uniform(_, clips) => clips.to_string(),
+            ClipSampler::Dense { step, .. } => format!("every{step}"),
+            _ => "whole".into(),
+        };
+        let average = format!("{:?}", recipe.test.average).to_lowercase();
+        format!("{clips}x{}-{average}", self.crops.count())
+    }
+
+    /// The protocol of the tests in words: `10 clips of 16 frames (each 2 after the last), 3 crops ..`.
+    pub fn protocol(&self) -> String {
+        let clips = match self.test {
+            ClipSampler::Uniform(window, 1) => format!("1 clip of {}", words(window)),
+            ClipSampler::Uniform(window, clips) => format!("{clips} clips of {}", words(window)),
+            ClipSampler::Dense { window, step } => {
+                format!("a clip of {} every {step} frames", words(window))
+            }
+            ClipSampler::Segments { segments, length, .. } => {
+                format!("one clip of {segments} snippets of {length}")
+            }
+            _ => "one clip of all frames".into(),
+        };
+        let side = self.view.side;
+        let size = match self.view.size {
+            Size::ShortSide(short) => format!("frames with a shorter side of {short}"),
+            Size::Exactly(h, w) => format!("frames of {w}x{h}"),
+        };
+        let crops = self.crops.name();
+        let flow = match self.modality {
+            Modality::Rgb | Modality::RgbDifference(_) => String::new(),
+            _ => format!(", TV-L1 ({})", self.preset.name()),
+        };
+        format!("{clips}, {crops} of {side}x{side} of {size}{flow}")
+    }
+}
+
+fn words(Window { length, stride }: Window) -> String {
+    match (length, stride) {
+        (1, _) => "1 frame".into(),
+        (_, 1) => format!("{length} consecutive frames"),
+        _ => format!("{length} frames (each {stride} after the last)"),
+    }
+}
+
+/// That of training, and the window of a test clip.
+fn samplers(recipe: &Recipe, window: Window) -> anyhow::Result<(ClipSampler, Window)> {
+    let clip = &recipe.clip;
+    let refused = |what: String| Err(failure(exit::USAGE, format!("[clip] {what}")));
+    let Window { length, stride } = window;
+    Ok(match (clip.segments, clip.strides) {
+        (Some(_), Some(_)) => return refused("takes `segments` or `strides`, not both".into()),
+        (Some(segments), None) if segments > 0 && length.is_multiple_of(segments) => {
+            let length = length / segments;
+            let sampler = ClipSampler::Segments { segments, length, random: true };
+            (sampler, Window { length, stride: 1 })
+        }
+        (Some(segments), None) => {
+            return refused(format!("{length} frames are not {segments} snippets of one length"));
+        }
+        (None, Some([from, to])) if 0 < from && from <= to => {
+            (ClipSampler::RandomStride { length, from, to }, window)
+        }
+        (None, Some(strides)) => return refused(format!("strides {strides:?}: from 1, ascending")),
+        (None, None) => (ClipSampler::Random(Window { length, stride }), window),
+    })
+}
+
+fn test_sampler(recipe: &Recipe, model: &Model, window: Window) -> ClipSampler {
+    let test = &recipe.test;
+    match (test.whole, test.every) {
+        (true, _) => ClipSampler::All,
+        (_, Some(step)) => ClipSampler::Dense { window, step },
+        _ => ClipSampler::Uniform(window, test.clips.unwrap_or(model.views.clips)),
+    }
+}
+
+fn augment(recipe: &Recipe, size: Size, side: usize, normalize: Normalize) -> Augment {
+    let section = &recipe.augment;
+    let crop = match section.crop {
+        CropKind::Center => Crop::Center,
+        CropKind::Random => Crop::Random,
+        CropKind::Corners => Crop::Corners,
+        CropKind::MultiScale => {
+            let scales =
+                section.scales.clone().map(|scales| MultiScale { scales, ..Default::default() });
+            Crop::MultiScale(scales.unwrap_or_default())
+        }
+        CropKind::Resized => Crop::Resized { area: section.area, ratio: section.ratio },
+    };
+    let colour = ColourJitter {
+        brightness: section.brightness,
+        contrast: section.contrast,
+        saturation: section.saturation,
+        hue: section.hue,
+    };
+    Augment {
+        size,
+        short_sides: section.short_sides,
+        crop,
+        side,
+        flip: section.flip,
+        colour: (colour != ColourJitter::default()).then_some(colour),
+        normalize,
+    }
+}
+
+impl From<FrameSize> for Size {
+    fn from(size: FrameSize) -> Self {
+        match size {
+            FrameSize::ShortSide(side) => Self::ShortSide(side),
+            FrameSize::Exactly([height, width]) => Self::Exactly(height, width),
+        }
+    }
+}
+
+impl From<Range> for Normalize {
+    fn from(range: Range) -> Self {
+        match range {
+            Range::Kinetics => Self::KINETICS,
+            Range::Imagenet => Self::IMAGENET,
+            Range::Signed => Self::SIGNED,
+        }
+    }
+}

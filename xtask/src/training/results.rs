@@ -1,0 +1,257 @@
+//! What a test leaves behind: numbers with their protocol, scores, pictures and a page.
+
+use std::collections::HashMap;
+use std::path::Path;
+
+use candle::{Device, Tensor};
+use marey::data::preview::thumbnails;
+use marey::inspect::plot::{Curve, Matrix};
+use marey::train::TrainState;
+use marey::weights::write_atomically;
+use serde::Serialize;
+
+use super::plan::Plan;
+use super::sections::Averaged;
+use super::testing::Tested;
+use crate::out::counted;
+use crate::report::{Hard, Page};
+
+/// What was measured, and how.
+#[derive(Debug, Serialize)]
+pub struct Numbers {
+    pub model: &'static str,
+    pub width: f64,
+    pub dataset: String,
+    /// What was seen of a video, and what was averaged.
+    pub protocol: String,
+    pub videos: usize,
+    pub clips: usize,
+    pub top1: f64,
+    /// The 95 % interval of `top1` over videos (Wilson).
+    pub interval: (f64, f64),
+    pub top5: f64,
+    pub mean_class: f64,
+    pub clip_top1: f64,
+    pub clip_top5: f64,
+    pub classes: Vec<Class>,
+    /// `confusion[label][answer]`.
+    pub confusion: Vec<Vec<u64>>,
+    pub unreadable: Vec<Unreadable>,
+    /// Steps of the run that the weights are of; none where they are from elsewhere.
+    pub steps: Option<u64>,
+    pub weights: String,
+}
+
+/// What was measured of one class.
+#[derive(Debug, Serialize)]
+pub struct Class {
+    pub class: String,
+    pub videos: u64,
+    /// The share that was recognised; none without videos.
+    pub accuracy: Option<f64>,
+}
+
+#[derive(Debug, Serialize)]
+pub struct Unreadable {
+    pub video: String,
+    pub cause: String,
+}
+
+impl Numbers {
+    pub fn new(plan: &Plan, tested: &Tested, state: Option<&TrainState>, weights: &str) -> Self {
+        let evaluation = &tested.evaluation;
+        let metrics = &evaluation.video;
+        let shares = metrics.confusion.class_accuracies();
+        let classes = plan.test.classes().iter().zip(shares).enumerate();
+        let row = |label: usize| metrics.confusion.row(label).to_vec();
+        Self {
+            model: plan.model.name,
+            width: plan.recipe.width,
+            dataset: plan.dataset.clone(),
+            protocol: protocol(plan),
+            videos: metrics.count,
+            clips: evaluation.clips,
+            top1: metrics.top1,
+            interval: metrics.interval,
+            top5: metrics.top5,
+            mean_class: metrics.mean_class,
+            clip_top1: evaluation.clip_top1,
+            clip_top5: evaluation.clip_top5,
+            classes: classes
+                .map(|(label, (class, accuracy))| Class {
+                    class: class.clone(),
+                    videos: row(label).iter().sum(),
+                    accuracy,
+                })
+                .collect(),
+            confusion: (0..metrics.confusion.classes()).map(row).collect(),
+            unreadable: tested
+                .unreadable
+                .iter()
+                .map(|(video, cause)| Unreadable { video: video.clone(), cause: cause.clone() })
+                .collect(),
+            steps: state.map(TrainState::step),
+            weights: weights.to_string(),
+        }
+    }
+
+    /// For people.
+    pub fn text(&self) -> String {
+        let percent = |share: f64| format!("{:.1} %", 100. * share);
+        let (low, high) = self.interval;
+        let mut lines = vec![
+            format!("{} of width {} on {}: {}", self.model, self.width, self.dataset, self.weights),
+            format!("each video seen as {}", self.protocol),
+            format!(
+                "video top-1 {} (95 % interval {:.1} to {:.1}), top-5 {}, mean over classes {}, of {}",
+                percent(self.top1),
+                100. * low,
+                100. * high,
+                percent(self.top5),
+                percent(self.mean_class),
+                counted(self.videos, "video")
+            ),
+            format!(
+                "clip top-1 {}, top-5 {}, of {}",
+                percent(self.clip_top1),
+                percent(self.clip_top5),
+                counted(self.clips, "clip")
+            ),
+        ];
+        if !self.unreadable.is_empty() {
+            let unreadable = counted(self.unreadable.len(), "video");
+            lines.push(format!("{unreadable} could not be read and count for nothing:"));
+        }
+        lines.extend(self.unreadable.iter().map(|v| format!("  {}: {}", v.video, v.cause)));
+        lines.join("\n")
+    }
+}
+
+fn protocol(plan: &Plan) -> String {
+    let averaged = match plan.recipe.test.average {
+        Averaged::Softmax => "softmax scores averaged",
+        Averaged::Logits => "logits averaged",
+    };
+    format!("{}; {averaged}", plan.clips.protocol())
+}
+
+/// Writes `numbers.json`, `scores.safetensors`, `confusion.svg`, `confusion.png` and `report.html` into `folder`.
+pub fn write(
+    folder: &Path,
+    plan: &Plan,
+    numbers: &Numbers,
+    tested: &Tested,
+    state: Option<&TrainState>,
+) -> anyhow::Result<()> {
+    let classes = plan.test.classes();
+    let matrix = Matrix::new(classes.to_vec(), numbers.confusion.clone())?;
+    let title = format!("{} on {}", numbers.model, numbers.dataset);
+    let put = |name: &str, bytes: &[u8]| write_atomically(folder.join(name), bytes);
+    put("numbers.json", serde_json::to_string_pretty(numbers)?.as_bytes())?;
+    put("scores.safetensors", &scores(tested)?)?;
+    put("confusion.svg", matrix.svg(&title).as_bytes())?;
+    put("confusion.png", &matrix.png()?)?;
+    let series = state.map(Series::of).unwrap_or_default();
+    let page = Page {
+        title,
+        numbers: pairs(numbers),
+        protocol: vec![
+            ("Dataset".into(), numbers.dataset.clone()),
+            ("Seen of a video".into(), numbers.protocol.clone()),
+            ("Level".into(), "of videos, unless said otherwise".into()),
+            ("Weights".into(), numbers.weights.clone()),
+            ("Seed".into(), plan.recipe.seed.to_string()),
+        ],
+        curves: series.curve(plan.model.name).into_iter().collect(),
+        confusion: Some(matrix),
+        hardest: hardest(plan, tested)?,
+        skipped: tested.unreadable.clone(),
+        settings: plan.recipe.to_toml()?,
+    };
+    page.write(&folder.join("report.html"))
+}
+
+fn pairs(numbers: &Numbers) -> Vec<(String, String)> {
+    let percent = |share: f64| format!("{:.1} %", 100. * share);
+    let (low, high) = numbers.interval;
+    let top1 = format!(
+        "{} (95 % interval {:.1} to {:.1}), {} videos",
+        percent(numbers.top1),
+        100. * low,
+        100. * high,
+        numbers.videos
+    );
+    let clips = |share: f64| format!("{}, {} clips", percent(share), numbers.clips);
+    [
+        ("Top-1", top1),
+        ("Top-5", percent(numbers.top5)),
+        ("Mean over classes", percent(numbers.mean_class)),
+        ("Top-1 of clips", clips(numbers.clip_top1)),
+        ("Top-5 of clips", clips(numbers.clip_top5)),
+    ]
+    .map(|(name, value)| (name.to_string(), value))
+    .to_vec()
+}
+
+/// `scores [N, K]`, `labels [N]`, and the names of the videos as metadata: what `fuse` takes.
+fn scores(tested: &Tested) -> anyhow::Result<Vec<u8>> {
+    let evaluation = &tested.evaluation;
+    let (videos, classes) = (evaluation.scores.len(), evaluation.video.confusion.classes());
+    let labels: Vec<i64> = evaluation.labels.iter().map(|label| i64::from(*label)).collect();
+    let tensors = HashMap::from([
+        ("scores", Tensor::from_vec(evaluation.scores.concat(), (videos, classes), &Device::Cpu)?),
+        ("labels", Tensor::from_vec(labels, videos, &Device::Cpu)?),
+    ]);
+    let names = HashMap::from([("videos".to_string(), serde_json::to_string(&tested.names)?)]);
+    Ok(safetensors::serialize(tensors, Some(names))?)
+}
+
+/// What was recorded of a run's steps.
+#[derive(Default)]
+struct Series {
+    losses: Vec<f32>,
+    accuracies: Vec<Option<f32>>,
+    rates: Vec<f64>,
+    watched: Vec<(u64, f64)>,
+}
+
+impl Series {
+    fn of(state: &TrainState) -> Self {
+        Self {
+            losses: state.curve().iter().map(|point| point.loss).collect(),
+            accuracies: state.curve().iter().map(|point| point.accuracy).collect(),
+            rates: state.curve().iter().map(|point| point.rate).collect(),
+            watched: state.watched().to_vec(),
+        }
+    }
+
+    fn curve<'a>(&'a self, name: &'a str) -> Option<Curve<'a>> {
+        let Self { losses, accuracies, rates, watched } = self;
+        (!losses.is_empty()).then_some(Curve { name, losses, accuracies, rates, watched })
+    }
+}
+
+/// Videos on the page, and frames of each.
+const SHOWN: (usize, usize) = (8, 6);
+
+/// The videos whose own class has the least score, with frames spread over them.
+fn hardest(plan: &Plan, tested: &Tested) -> anyhow::Result<Vec<Hard>> {
+    let evaluation = &tested.evaluation;
+    let own = |i: usize| evaluation.scores[i][evaluation.labels[i] as usize];
+    let mut order: Vec<usize> = (0..evaluation.scores.len()).collect();
+    let answer = |i: usize| marey::train::metrics::argmax(&evaluation.scores[i]);
+    order.retain(|i| answer(*i) != evaluation.labels[*i] as usize);
+    order.sort_by(|a, b| own(*a).total_cmp(&own(*b)));
+    order.truncate(SHOWN.0);
+    let class = |label: usize| plan.test.classes()[label].clone();
+    let hard = |i: usize| -> anyhow::Result<Hard> {
+        Ok(Hard {
+            video: tested.names[i].clone(),
+            label: class(evaluation.labels[i] as usize),
+            answer: class(answer(i)),
+            score: own(i).into(),
+            frames: thumbnails(&*plan.test, tested.indices[i], SHOWN.1)?,
+        })
+    };
+    order.into_iter().map(hard).collect()
+}
