@@ -5,8 +5,8 @@ use marey::kernels::Isa;
 use marey::zoo::{self, Model, Sizes};
 
 use crate::commands::{
-    bench, classify, data, eval, flow, fuse, import_weights, infer, models, reproduce, summary,
-    train,
+    bench, classify, data, eval, features, flow, fuse, import_weights, infer, models, reproduce,
+    summary, svm, train,
 };
 
 /// Recognise human actions in video, and rerun the tables of the papers that taught machines to.
@@ -34,6 +34,8 @@ pub enum Command {
     Reproduce(reproduce::Args),
     Train(train::Args),
     Eval(eval::Args),
+    Features(features::Args),
+    Svm(svm::Args),
     Models(models::Args),
     Summary(summary::Args),
     Classify(classify::Args),
@@ -54,6 +56,8 @@ impl Command {
             Self::Reproduce(args) => reproduce::run(args),
             Self::Train(args) => train::run(args),
             Self::Eval(args) => eval::run(args),
+            Self::Features(args) => features::run(args),
+            Self::Svm(args) => svm::run(args),
             Self::Models(args) => models::run(args),
             Self::Summary(args) => summary::run(args),
             Self::Classify(args) => classify::run(args),

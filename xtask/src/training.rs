@@ -1,6 +1,7 @@
 //! Networks trained and tested as a recipe says.
 
 pub mod clips;
+pub mod ledger;
 pub mod optimisation;
 pub mod plan;
 pub mod recipe;

@@ -170,6 +170,22 @@ pub fn open(
 }
 
 impl Layout {
+    /// All splits of the dataset under `root`.
+    ///
+    /// # Errors
+    ///
+    /// If the files that would say so cannot be read, or each video is a split of its own.
+    pub fn splits(&self, root: &Path) -> Result<Vec<usize>> {
+        match self.last_split {
+            Some(last) => Ok((self.first_split..=last).collect()),
+            None if self.name == "folds" => plain::numbers(root),
+            None => Err(Error::Config(format!(
+                "{}: every video is a split of its own; name one of them",
+                self.title
+            ))),
+        }
+    }
+
     /// What the lists under `root` say of the `subset` of split `split`. Videos are looked for, where a name does not tell
     /// where they lie, but none has to be there.
     ///

@@ -5,5 +5,5 @@ pub mod norms;
 pub mod svm;
 
 pub use error::{Error, Result};
-pub use norms::{l2, power};
+pub use norms::{Standard, l2, power};
 pub use svm::{Hinge, LinearSvm, SvmConfig};

@@ -1,19 +1,16 @@
 //! `eval`: how well a network recognises the test videos of a dataset.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use anyhow::Context;
-use marey::data::extract::Digest;
-use marey::zoo;
 
 use crate::cli::Device;
-use crate::commands::train::WEIGHTS;
-use crate::exit::{self, failure};
+use crate::commands::subject::Subject;
+use crate::exit;
 use crate::interrupt;
 use crate::out::{self, note};
-use crate::training::plan::Plan;
-use crate::training::recipe::Recipe;
-use crate::training::results::{self, Numbers};
+use crate::training::ledger;
+use crate::training::results::{self, Numbers, Tested};
 use crate::training::testing::{self, Testing};
 
 /// Test a network on a dataset, by a protocol that is printed with the numbers
@@ -26,36 +23,11 @@ use crate::training::testing::{self, Testing};
     after_help = "Examples:\n  cargo xtask eval runs/fight-i3d --clips 10 --crops 3\n  cargo xtask eval --model i3d --weights i3d.safetensors --data kinetics --root DIR --set test.whole=true\n  cargo xtask eval runs/fight-i3d --clips 25 --crops 10 --average logits --json"
 )]
 pub struct Args {
-    /// The folder of a run
-    #[arg(required_unless_present = "model")]
-    run: Option<PathBuf>,
-    /// A model, as `models` lists it, in place of a run
-    #[arg(long, conflicts_with = "run", requires = "weights", requires = "data")]
-    model: Option<String>,
-    /// Its weights, in any format that `import-weights` takes; of a run, others than those that it ended with
-    #[arg(long)]
-    weights: Option<PathBuf>,
-    /// A dataset, as `data check` knows it
-    #[arg(long, value_name = "NAME")]
-    data: Option<String>,
-    /// Where it lies
-    #[arg(long, value_name = "DIR")]
-    root: Option<PathBuf>,
-    /// Which split
-    #[arg(long, value_name = "N")]
-    split: Option<usize>,
-    /// Clips of a video, evenly spread
-    #[arg(long)]
-    clips: Option<usize>,
-    /// Crops of a clip: 1, 3, 5, 9, 10 or 18
-    #[arg(long)]
-    crops: Option<usize>,
+    #[command(flatten)]
+    subject: Subject,
     /// What is averaged over clips and crops
     #[arg(long, value_parser = ["softmax", "logits"])]
     average: Option<String>,
-    /// Another value for a key of the recipe, as clip.stride=4
-    #[arg(long, value_name = "KEY=VALUE")]
-    set: Vec<String>,
     /// The folder of the results [default: in that of the run, or in runs, by the protocol]
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
@@ -68,19 +40,12 @@ pub struct Args {
 }
 
 pub fn run(args: &Args) -> anyhow::Result<u8> {
-    let mut recipe = recipe(args)?;
-    let data = &mut recipe.data;
-    data.name = args.data.clone().unwrap_or(std::mem::take(&mut data.name));
-    (data.root, data.split) = (args.root.clone().or(data.root.take()), args.split.or(data.split));
-    let plan = Plan::new(recipe)?;
-    let weights = weights(args)?;
+    let average = args.average.as_ref().map(|average| format!("test.average={average}"));
+    let (subject, plan) = (&args.subject, args.subject.plan(average)?);
     let device = args.device.open()?;
-    let network = plan.model.load(&plan.sizes, &weights, &device)?;
-    let protocol = plan.clips.slug(&plan.recipe);
-    let folder = args.out.clone().unwrap_or_else(|| match &args.run {
-        Some(run) => run.join(format!("eval-{protocol}")),
-        None => PathBuf::from(format!("runs/eval-{}-{protocol}", plan.model.name)),
-    });
+    let network = subject.network(&plan, plan.sizes.classes, &device)?;
+    let name = format!("eval-{}", plan.clips.slug(&plan.recipe));
+    let folder = args.out.clone().unwrap_or_else(|| subject.folder(&plan, &name));
     std::fs::create_dir_all(&folder).with_context(|| folder.display().to_string())?;
     interrupt::watch();
     let testing = Testing {
@@ -88,23 +53,16 @@ pub fn run(args: &Args) -> anyhow::Result<u8> {
         videos: &plan.test,
         clips: &plan.clips,
         config: testing::config(&plan.recipe),
-        fingerprint: format!(
-            "marey {}, {:?} of {:?}, {:?}, {:?}, weights {}, on {}",
-            env!("CARGO_PKG_VERSION"),
-            plan.model.name,
-            plan.sizes,
-            plan.recipe.clip,
-            plan.recipe.test,
-            Digest::of(&weights)?.sha256,
-            plan.videos
-        ),
-        journal: folder.join("test.jsonl"),
+        fingerprint: subject.fingerprint(&plan)?,
+        ledger: folder.join("test.jsonl"),
         device: &device,
     };
-    let tested = testing.run(plan.model.name)?;
-    let numbers = Numbers::new(&plan, &tested, None, &format!("weights of {}", weights.display()));
+    let (evaluation, videos) = testing.scores(plan.model.name)?;
+    let tested = Tested { evaluation, videos };
+    let weights = format!("weights of {}", subject.weights().display());
+    let numbers = Numbers::new(&plan, &tested, None, &weights);
     results::write(&folder, &plan, &numbers, &tested, None)?;
-    testing::remove(&testing.journal);
+    ledger::remove(&testing.ledger);
     if args.json {
         out::json(&numbers)?;
     } else {
@@ -112,26 +70,4 @@ pub fn run(args: &Args) -> anyhow::Result<u8> {
     }
     note(format_args!("scores, confusion.svg and report.html are in {}", folder.display()));
     Ok(exit::OK)
-}
-
-fn recipe(args: &Args) -> anyhow::Result<Recipe> {
-    let mut set = args.set.clone();
-    set.extend(args.clips.map(|clips| format!("test.clips={clips}")));
-    set.extend(args.crops.map(|crops| format!("test.crops={crops}")));
-    set.extend(args.average.as_ref().map(|average| format!("test.average={average}")));
-    match (&args.run, &args.model) {
-        (Some(run), _) => Recipe::load(&run.join("recipe.toml"), &set),
-        (None, Some(model)) => {
-            zoo::find(model)?;
-            Recipe::of(model, &set)
-        }
-        (None, None) => Err(failure(exit::USAGE, "a run or a model is wanted")),
-    }
-}
-
-fn weights(args: &Args) -> anyhow::Result<PathBuf> {
-    match (&args.weights, &args.run) {
-        (Some(weights), _) => Ok(weights.clone()),
-        (None, run) => Ok(run.as_deref().unwrap_or(Path::new("")).join(WEIGHTS)),
-    }
 }

@@ -11,9 +11,10 @@ use crate::cli::Device;
 use crate::exit::{self, failure};
 use crate::interrupt;
 use crate::out::{self, note};
+use crate::training::ledger;
 use crate::training::plan::Plan;
 use crate::training::recipe::Recipe;
-use crate::training::results::{self, Numbers};
+use crate::training::results::{self, Numbers, Tested};
 use crate::training::run;
 use crate::training::testing::{self, Testing};
 
@@ -89,14 +90,15 @@ pub fn run(args: &Args) -> anyhow::Result<u8> {
             plan.recipe.test,
             marey::train::digest(&vars)
         ),
-        journal: folder.join("test.jsonl"),
+        ledger: folder.join("test.jsonl"),
         device: &device,
     };
-    let tested = testing.run(&format!("{}, test", plan.model.name))?;
+    let (evaluation, videos) = testing.scores(&format!("{}, test", plan.model.name))?;
+    let tested = Tested { evaluation, videos };
     let trained = format!("trained here for {} steps", state.step());
     let numbers = Numbers::new(&plan, &tested, Some(&state), &trained);
     results::write(&folder, &plan, &numbers, &tested, Some(&state))?;
-    testing::remove(&testing.journal);
+    ledger::remove(&testing.ledger);
     if args.json {
         out::json(&numbers)?;
     } else {

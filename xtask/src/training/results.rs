@@ -6,15 +6,21 @@ use std::path::Path;
 use candle::{Device, Tensor};
 use marey::data::preview::thumbnails;
 use marey::inspect::plot::{Curve, Matrix};
-use marey::train::TrainState;
+use marey::train::{Evaluation, TrainState};
 use marey::weights::write_atomically;
 use serde::Serialize;
 
 use super::plan::Plan;
 use super::sections::Averaged;
-use super::testing::Tested;
+use super::testing::Passed;
 use crate::out::counted;
 use crate::report::{Hard, Page};
+
+/// What came of a test.
+pub struct Tested {
+    pub evaluation: Evaluation,
+    pub videos: Passed<()>,
+}
 
 /// What was measured, and how.
 #[derive(Debug, Serialize)]
@@ -86,6 +92,7 @@ impl Numbers {
                 .collect(),
             confusion: (0..metrics.confusion.classes()).map(row).collect(),
             unreadable: tested
+                .videos
                 .unreadable
                 .iter()
                 .map(|(video, cause)| Unreadable { video: video.clone(), cause: cause.clone() })
@@ -165,7 +172,7 @@ pub fn write(
         curves: series.curve(plan.model.name).into_iter().collect(),
         confusion: Some(matrix),
         hardest: hardest(plan, tested)?,
-        skipped: tested.unreadable.clone(),
+        skipped: tested.videos.unreadable.clone(),
         settings: plan.recipe.to_toml()?,
     };
     page.write(&folder.join("report.html"))
@@ -202,7 +209,8 @@ fn scores(tested: &Tested) -> anyhow::Result<Vec<u8>> {
         ("scores", Tensor::from_vec(evaluation.scores.concat(), (videos, classes), &Device::Cpu)?),
         ("labels", Tensor::from_vec(labels, videos, &Device::Cpu)?),
     ]);
-    let names = HashMap::from([("videos".to_string(), serde_json::to_string(&tested.names)?)]);
+    let names =
+        HashMap::from([("videos".to_string(), serde_json::to_string(&tested.videos.names)?)]);
     Ok(safetensors::serialize(tensors, Some(names))?)
 }
 
@@ -246,11 +254,11 @@ fn hardest(plan: &Plan, tested: &Tested) -> anyhow::Result<Vec<Hard>> {
     let class = |label: usize| plan.test.classes()[label].clone();
     let hard = |i: usize| -> anyhow::Result<Hard> {
         Ok(Hard {
-            video: tested.names[i].clone(),
+            video: tested.videos.names[i].clone(),
             label: class(evaluation.labels[i] as usize),
             answer: class(answer(i)),
             score: own(i).into(),
-            frames: thumbnails(&*plan.test, tested.indices[i], SHOWN.1)?,
+            frames: thumbnails(&*plan.test, tested.videos.indices[i], SHOWN.1)?,
         })
     };
     order.into_iter().map(hard).collect()

@@ -1,7 +1,7 @@
 //! Lists that everyone can write: `path frames label`, `path label`, and folds.
 
-use std::collections::BTreeMap;
-use std::path::Path;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
 
 use crate::dataset::Subset;
 use crate::error::{Error, Result};
@@ -35,9 +35,32 @@ pub(super) fn list(root: &Path, subset: Subset, _: usize) -> Result<Listing> {
     Ok(Listing::new(list, classes, entries, vec![root.into()]))
 }
 
-/// `folds.csv` with lines `path,label,fold`, perhaps with more columns after them, below a line of these names: a fold is
-/// to be judged by, all others to learn from. The paths are `CLASS/video`; the labels, from 0, are the classes' order.
+/// `folds.csv`: its path, the classes by their labels, and the fold of each video.
+type Folds = (PathBuf, Vec<String>, Vec<(usize, Entry)>);
+
+/// The numbers of all folds.
+pub(super) fn numbers(root: &Path) -> Result<Vec<usize>> {
+    let (_, _, lines) = fold_lines(root)?;
+    let numbers: BTreeSet<usize> = lines.into_iter().map(|(fold, _)| fold).collect();
+    Ok(numbers.into_iter().collect())
+}
+
+/// A fold is to be judged by, all others to learn from.
 pub(super) fn folds(root: &Path, subset: Subset, split: usize) -> Result<Listing> {
+    let (path, classes, lines) = fold_lines(root)?;
+    let path = path.display();
+    if !lines.iter().any(|(fold, _)| *fold == split) {
+        return Err(Error::Config(format!("{path}: there is no fold {split}")));
+    }
+    let judged = subset == Subset::Test;
+    let entries = lines.into_iter().filter(|(fold, _)| (*fold == split) == judged);
+    let entries = entries.map(|(_, entry)| entry).collect();
+    Ok(Listing::new(path.to_string(), classes, entries, vec![root.into()]))
+}
+
+/// Lines `path,label,fold`, perhaps with more columns after them, below a line of these names. The paths are `CLASS/video`; the
+/// labels, from 0, are the classes' order.
+fn fold_lines(root: &Path) -> Result<Folds> {
     let path = folder("the list folds.csv", root, &[""], &["folds.csv"])?.join("folds.csv");
     let mut classes = BTreeMap::new();
     let mut head = true;
@@ -69,12 +92,5 @@ pub(super) fn folds(root: &Path, subset: Subset, split: usize) -> Result<Listing
             "{list}: labels without a gap wanted, got none of {next}"
         )));
     }
-    if !lines.iter().any(|(fold, _)| *fold == split) {
-        return Err(Error::Config(format!("{}: there is no fold {split}", path.display())));
-    }
-    let judged = subset == Subset::Test;
-    let entries = lines.into_iter().filter(|(fold, _)| (*fold == split) == judged);
-    let entries = entries.map(|(_, entry)| entry).collect();
-    let classes = classes.into_values().collect();
-    Ok(Listing::new(path.display().to_string(), classes, entries, vec![root.into()]))
+    Ok((path, classes.into_values().collect(), lines))
 }
