@@ -74,9 +74,10 @@ pub fn code(error: &Error) -> u8 {
             return match error {
                 LoadError::Read(error) => missing(matches!(error, WeightsError::NotFound { .. })),
                 LoadError::Fit { .. } | LoadError::Strange { .. } => Some(CORRUPT),
-                LoadError::Ambiguous { .. } | LoadError::Dialect { .. } | LoadError::Build(_) => {
-                    Some(USAGE)
-                }
+                LoadError::Ambiguous { .. }
+                | LoadError::Dialect { .. }
+                | LoadError::Begin { .. }
+                | LoadError::Build(_) => Some(USAGE),
             };
         }
         cause.downcast_ref::<std::io::Error>().map(of_io)

@@ -2,6 +2,7 @@
 
 pub mod caffe2;
 pub mod cnn_m;
+pub mod images;
 pub mod inception;
 pub mod inflate;
 pub mod inflated;

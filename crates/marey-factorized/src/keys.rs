@@ -29,6 +29,30 @@ pub fn kylemin(name: &str) -> String {
     }
 }
 
+/// ResNet of images as torchvision has it, of the P3D that is made of it. What sees time has no name there.
+///
+/// ```
+/// use marey_factorized::keys::resnet_of_p3d;
+/// assert_eq!(resnet_of_p3d("conv1_custom.weight"), "conv1.weight");
+/// assert_eq!(resnet_of_p3d("layer1.0.bn2.bias"), "layer1.0.bn2.bias");
+/// assert_eq!(resnet_of_p3d("layer1.0.conv3.weight"), "layer1.0.conv_of_time.weight");
+/// assert_eq!(resnet_of_p3d("layer1.0.conv4.weight"), "layer1.0.conv3.weight");
+/// assert_eq!(resnet_of_p3d("layer4.2.bn_normal.bias"), "layer4.2.bn2.bias");
+/// ```
+pub fn resnet_of_p3d(name: &str) -> String {
+    let layer = |layer| match layer {
+        "conv1_custom" => "conv1",
+        "conv3" => "conv_of_time",
+        "bn3" => "bn_of_time",
+        "conv4" => "conv3",
+        "bn4" => "bn3",
+        "conv_normal" => "conv2",
+        "bn_normal" => "bn2",
+        other => other,
+    };
+    name.split('.').map(layer).collect::<Vec<_>>().join(".")
+}
+
 /// A layer of a unit: of one convolution, or of those of space and time.
 fn unit(layers: &[&str]) -> String {
     let kind = |layer: &str| if layer == "0" { "conv" } else { "bn" };

@@ -183,6 +183,23 @@ pub fn fit(
     tensors: &BTreeMap<String, Tensor>,
     wanted: &[Wanted],
 ) -> Result<(BTreeMap<String, Tensor>, Account), Error> {
+    let (out, account) = fit_some(dialect, tensors, wanted)?;
+    if account.is_complete() {
+        Ok((out, account))
+    } else {
+        Err(Error::Incomplete(Box::new(account)))
+    }
+}
+
+/// The same, of a checkpoint that need not have all: what is there, and the account of the rest.
+///
+/// A tensor of another shape is given in that shape, with our order of axes, to be made to fit; the account counts it
+/// among the `mismatched` all the same.
+pub fn fit_some(
+    dialect: &Dialect,
+    tensors: &BTreeMap<String, Tensor>,
+    wanted: &[Wanted],
+) -> Result<(BTreeMap<String, Tensor>, Account), Error> {
     let said = |what: String| Error::Tensor(format!("dialect {}: {what}", dialect.name));
     let theirs = (dialect.sources)(wanted);
     if theirs.len() != wanted.len() {
@@ -219,7 +236,12 @@ pub fn fit(
             Some(axes) => axes.iter().map(|&a| tensor.shape.get(a).copied().unwrap_or(0)).collect(),
             None => tensor.shape.clone(),
         };
+        let finite = |values: &Vec<f32>| values.iter().all(|value| value.is_finite());
         if met != *shape && !(dialect.squeeze && differ_by_ones(&met, shape)) {
+            let moved = axes.map_or(Ok(tensor.clone()), |axes| tensor.permute(&axes));
+            if let Some(values) = moved.ok().and_then(|moved| moved.to_f32()).filter(finite) {
+                out.insert(name.clone(), Tensor::from_f32(met.clone(), values)?);
+            }
             account.mismatched.push(Mismatch {
                 name: name.clone(),
                 source,
@@ -232,7 +254,6 @@ pub fn fit(
             Some(axes) => &tensor.permute(axes).map_err(|e| said(format!("{name}: {e}")))?,
             None => tensor,
         };
-        let finite = |values: &Vec<f32>| values.iter().all(|value| value.is_finite());
         let Some(mut values) = moved.to_f32().filter(finite) else {
             account.unreadable.push((name.clone(), source, tensor.dtype));
             continue;
@@ -285,11 +306,7 @@ pub fn fit(
         };
         list.push(theirs.clone());
     }
-    if account.is_complete() {
-        Ok((out, account))
-    } else {
-        Err(Error::Incomplete(Box::new(account)))
-    }
+    Ok((out, account))
 }
 
 /// How many of the wanted tensors are there, behind the prefix that [`fit`] would take.

@@ -18,7 +18,7 @@ mod strided;
 mod torch;
 mod zipped;
 
-pub use account::{Account, Dialect, Mismatch, Subtract, Wanted, each, fit, found};
+pub use account::{Account, Dialect, Mismatch, Subtract, Wanted, each, fit, fit_some, found};
 pub use atomic::write_atomically;
 pub use error::Error;
 pub use read::{Checkpoint, Format, parse, read};

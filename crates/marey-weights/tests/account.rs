@@ -5,8 +5,8 @@
 use std::collections::BTreeMap;
 
 use marey_weights::{
-    Account, Dialect, Dtype, Error, Format, Mismatch, Subtract, Tensor, Wanted, each, fit, found,
-    read, write,
+    Account, Dialect, Dtype, Error, Format, Mismatch, Subtract, Tensor, Wanted, each, fit,
+    fit_some, found, read, write,
 };
 
 fn wanted(list: &[(&str, &[usize])]) -> Vec<Wanted> {
@@ -147,6 +147,30 @@ fn the_same_names_need_no_dialect() {
         panic!("fits")
     };
     assert_eq!(account.unreadable, [("w".to_owned(), "w".to_owned(), Dtype::C64)]);
+}
+
+#[test]
+fn what_does_not_fit_is_given_as_it_is() {
+    let mut tensors = theirs();
+    let odd = Tensor::from_f32(vec![2], vec![0., f32::NAN]).unwrap();
+    tensors.insert("params.odd.bias".into(), odd);
+    let wanted = wanted(&[
+        ("fc.weight", &[5, 3]),
+        ("fc.bias", &[2]),
+        ("odd.bias", &[3]),
+        ("bn.bias", &[2]),
+        ("bn.weight", &[2]),
+    ]);
+    let (out, account) = fit_some(&flax(), &tensors, &wanted).unwrap();
+    // Transposed by hand.
+    let kernel = Tensor::from_f32(vec![2, 3], vec![0., 2., 4., 1., 3., 5.]).unwrap();
+    assert_eq!(out["fc.weight"], kernel);
+    assert_eq!(out.keys().collect::<Vec<_>>(), ["bn.weight", "fc.bias", "fc.weight"]);
+    let mismatched: Vec<_> = account.mismatched.iter().map(|m| (&*m.name, &*m.met)).collect();
+    assert_eq!(mismatched, [("fc.weight", &[2, 3][..]), ("odd.bias", &[2])]);
+    assert_eq!(account.missing, [("bn.bias".to_owned(), "params.bn.bias".to_owned())]);
+    let Err(Error::Incomplete(whole)) = fit(&flax(), &tensors, &wanted) else { panic!("fits") };
+    assert_eq!(*whole, account);
 }
 
 #[test]

@@ -5,6 +5,7 @@ mod channel_separated;
 mod dialects;
 mod factorized;
 mod hidden;
+mod init;
 mod load;
 mod recurrent;
 mod table;
@@ -19,6 +20,7 @@ use marey_layers::Network;
 use marey_layers::rng::stream;
 use marey_weights::Dialect;
 
+pub use init::{Begun, InitRules, NewBecause};
 pub use load::{Imported, LoadError, Source};
 pub use marey_data::{FlowRange, Modality};
 pub use table::MODELS;
@@ -83,6 +85,8 @@ pub struct Model {
     pub views: Views,
     /// Releases whose weights it loads, besides those that have its own names.
     pub dialects: &'static [Dialect],
+    /// 2D networks of images that it may begin from, but whose weights are not its own.
+    pub images: &'static [Dialect],
     build: fn(&Sizes, VarBuilder) -> Result<Box<dyn Network>>,
 }
 

@@ -132,5 +132,6 @@ pub(super) const CSN: Model = Model {
     },
     views: Views { clips: 10, window: Window { length: 32, stride: 2 } },
     dialects: &[CAFFE2],
+    images: &[],
     build: |sizes, vb| resnet(ir_csn(Depth::D50, sizes.c_in, sizes.classes), sizes, vb),
 };

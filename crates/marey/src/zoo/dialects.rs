@@ -2,7 +2,7 @@
 //!
 //! What a checkpoint keeps under the model's own names, alone or in a container, needs no dialect.
 
-use marey_backbone::Caffe2;
+use marey_backbone::{Caffe2, images};
 use marey_weights::{Dialect, Subtract, Wanted, each};
 
 /// What PyTorch adds to a variance is less than what the authors of Caffe2's networks did by this much.
@@ -84,6 +84,28 @@ pub(super) const IR_CSN_MMACTION2: Dialect = Dialect {
 pub(super) const IP_CSN_MMACTION2: Dialect = Dialect {
     sources: |wanted| each(wanted, marey_channel_separated::keys::mmaction2_ip),
     ..IR_CSN_MMACTION2
+};
+
+/// ResNet of images of torchvision, for networks that have its batch norms.
+pub(super) const RESNET: Dialect = Dialect {
+    name: "torchvision-resnet",
+    sources: |wanted| each(wanted, images::resnet),
+    ..Dialect::SAME
+};
+
+/// The same, for networks that add more to a variance.
+pub(super) const RESNET_IN_CAFFE2: Dialect = Dialect { subtract: PYTORCHVIDEO.subtract, ..RESNET };
+
+/// The same, for P3D.
+pub(super) const RESNET_IN_P3D: Dialect =
+    Dialect { sources: |wanted| each(wanted, marey_factorized::keys::resnet_of_p3d), ..RESNET };
+
+/// GoogLeNet of torchvision. Its two classifiers beside the trunk are ignored.
+pub(super) const GOOGLENET: Dialect = Dialect {
+    name: "torchvision-googlenet",
+    sources: |wanted| each(wanted, images::googlenet),
+    ignored: |theirs| theirs.starts_with("aux") || (Dialect::SAME.ignored)(theirs),
+    ..Dialect::SAME
 };
 
 /// Classes of a network, by the shape of its classifier.

@@ -9,7 +9,9 @@ use marey_factorized::{
 };
 
 use super::build::{fstcn, inception, mrzzm, p3d, plain, resnet};
-use super::dialects::{CAFFE2, CAFFE2_IN_TORCHVISION, KYLEMIN};
+use super::dialects::{
+    CAFFE2, CAFFE2_IN_TORCHVISION, GOOGLENET, KYLEMIN, RESNET, RESNET_IN_CAFFE2, RESNET_IN_P3D,
+};
 use super::three_d::VIDEO_RESNET;
 use super::{Modality, Model, Sizes, Views};
 
@@ -93,6 +95,7 @@ pub(super) const MODELS: &[Model] = &[
     Model {
         name: "mc3-18",
         dialects: &[CAFFE2_IN_TORCHVISION],
+        images: &[RESNET],
         build: |sizes, vb| resnet(marey_factorized::mc3_18(sizes.c_in, sizes.classes), sizes, vb),
         ..FACTORIZED
     },
@@ -129,6 +132,7 @@ pub(super) const MODELS: &[Model] = &[
     Model {
         name: "r2plus1d-18",
         dialects: &[],
+        images: &[],
         build: |sizes, vb| {
             resnet(marey_factorized::r2plus1d_18(sizes.c_in, sizes.classes), sizes, vb)
         },
@@ -136,6 +140,7 @@ pub(super) const MODELS: &[Model] = &[
     },
     Model {
         name: "r2plus1d-18-vmz",
+        images: &[],
         build: |sizes, vb| resnet(r2plus1d(Depth::D18, sizes.c_in, sizes.classes), sizes, vb),
         ..FACTORIZED
     },
@@ -151,16 +156,19 @@ pub(super) const MODELS: &[Model] = &[
     },
     Model {
         name: "i2d",
+        images: &[GOOGLENET],
         build: |sizes, vb| inception(i2d(sizes.c_in, sizes.classes), sizes, vb),
         ..S3D_SLIM
     },
     Model {
         name: "i3d-bottom-heavy",
+        images: &[GOOGLENET],
         build: |sizes, vb| inception(bottom_heavy(LOWER, sizes.c_in, sizes.classes), sizes, vb),
         ..S3D_SLIM
     },
     Model {
         name: "i3d-top-heavy",
+        images: &[GOOGLENET],
         build: |sizes, vb| inception(top_heavy(LOWER, sizes.c_in, sizes.classes), sizes, vb),
         ..S3D_SLIM
     },
@@ -215,6 +223,7 @@ const FST_CN: Model = Model {
     },
     views: Views { clips: 5, window: Window { length: 5, stride: 5 } },
     dialects: &[],
+    images: &[],
     build: |sizes, vb| fstcn(paper(sizes), sizes, vb),
 };
 
@@ -240,6 +249,7 @@ const P3D: Model = Model {
     },
     views: Views { clips: 20, window: Window { length: 16, stride: 1 } },
     dialects: &[],
+    images: &[RESNET_IN_P3D],
     build: |sizes, vb| p3d(marey_factorized::p3d(Depth::D50, sizes.c_in, sizes.classes), sizes, vb),
 };
 
@@ -261,6 +271,7 @@ const S3D: Model = Model {
     },
     views: Views { clips: 6, window: Window { length: 64, stride: 1 } },
     dialects: &[],
+    images: &[],
     build: |sizes, vb| inception(s3d(sizes.c_in, sizes.classes), sizes, vb),
 };
 
@@ -271,11 +282,17 @@ const S3D_SLIM: Model = Model {
 };
 
 /// Those of them that are factorized.
-const FACTORIZED: Model = Model { family: "marey-factorized", dialects: &[CAFFE2], ..VIDEO_RESNET };
+const FACTORIZED: Model = Model {
+    family: "marey-factorized",
+    dialects: &[CAFFE2],
+    images: &[RESNET_IN_CAFFE2],
+    ..VIDEO_RESNET
+};
 
 /// Those whose released weights were trained on 32 frames.
 const OF_32_FRAMES: Model = Model {
     recipe: Recipe { frames: 32, ..VIDEO_RESNET.recipe },
     views: Views { clips: 10, window: Window { length: 32, stride: 1 } },
+    images: &[],
     ..FACTORIZED
 };

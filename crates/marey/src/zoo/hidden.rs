@@ -63,6 +63,7 @@ const TSN: Model = Model {
     },
     views: Views { clips: 25, window: Window { length: 1, stride: 1 } },
     dialects: &[],
+    images: &[],
     build: |sizes, vb| tsn(Snippet::Rgb, sizes, vb),
 };
 
@@ -77,5 +78,6 @@ const HIDDEN: Model = Model {
     recipe: Recipe { frames: 11, normalize: Normalize { mean: MEAN, std: [1.; 3] }, ..TSN.recipe },
     views: Views { clips: 25, window: Window { length: 11, stride: 1 } },
     dialects: &[],
+    images: &[],
     build: |sizes, vb| hidden(Training::ActionsAndFlow, sizes, vb),
 };

@@ -81,6 +81,15 @@ pub enum LoadError {
         /// All that there are.
         dialects: Vec<&'static str>,
     },
+    /// No network begins from it.
+    Begin {
+        /// The file.
+        path: PathBuf,
+        /// The network.
+        model: &'static str,
+        /// Why.
+        cause: String,
+    },
     /// The network could not be built.
     Build(candle::Error),
 }
@@ -117,6 +126,9 @@ impl std::fmt::Display for LoadError {
             Self::Dialect { model, asked, dialects } => {
                 let there = dialects.join(", ");
                 write!(f, "{model} has no dialect called `{asked}`; there are {there}")
+            }
+            Self::Begin { path, model, cause } => {
+                write!(f, "{}: {model} cannot begin from it: {cause}", path.display())
             }
             Self::Build(error) => error.fmt(f),
         }
@@ -156,33 +168,36 @@ impl Model {
         sizes: &Sizes,
         source: impl Into<Source<'a>>,
     ) -> std::result::Result<Imported, LoadError> {
-        let Source { path, dialect } = source.into();
-        let asked = dialect.map(|name| self.dialect(name)).transpose()?;
+        let source = source.into();
         let wanted = self.wanted(sizes)?;
+        let dialects: Vec<_> = self.all_dialects().collect();
+        let (checkpoint, dialect) = self.open(source, &wanted, &dialects)?;
+        let (tensors, account) = marey_weights::fit(dialect, &checkpoint.tensors, &wanted)
+            .map_err(|error| self.unfit(source.path, dialect.name, error))?;
+        Ok(Imported { tensors, account, dialect: dialect.name })
+    }
+
+    /// Reads a checkpoint, and tells which of `dialects` it is in: that which the source names, or which finds most.
+    pub(super) fn open(
+        &self,
+        Source { path, dialect }: Source,
+        wanted: &[Wanted],
+        dialects: &[&'static Dialect],
+    ) -> std::result::Result<(Checkpoint, &'static Dialect), LoadError> {
+        let named = |name: &str| {
+            dialects.iter().find(|dialect| dialect.name == name).ok_or_else(|| LoadError::Dialect {
+                model: self.name,
+                asked: name.into(),
+                dialects: dialects.iter().map(|dialect| dialect.name).collect(),
+            })
+        };
+        let asked = dialect.map(named).transpose()?;
         let checkpoint = marey_weights::read(path).map_err(LoadError::Read)?;
         let dialect = match asked {
             Some(dialect) => dialect,
-            None => self.recognise(path, &checkpoint, &wanted)?,
+            None => self.recognise(path, &checkpoint, wanted, dialects)?,
         };
-        match marey_weights::fit(dialect, &checkpoint.tensors, &wanted) {
-            Ok((tensors, account)) => Ok(Imported { tensors, account, dialect: dialect.name }),
-            Err(marey_weights::Error::Incomplete(account)) => {
-                Err(self.misfit(path, dialect.name, account))
-            }
-            Err(marey_weights::Error::Tensor(what)) => {
-                let what = format!("{}: {what}", path.display());
-                Err(LoadError::Read(marey_weights::Error::Tensor(what)))
-            }
-            Err(error) => Err(LoadError::Read(error)),
-        }
-    }
-
-    fn dialect(&self, name: &str) -> std::result::Result<&'static Dialect, LoadError> {
-        self.all_dialects().find(|dialect| dialect.name == name).ok_or_else(|| LoadError::Dialect {
-            model: self.name,
-            asked: name.into(),
-            dialects: self.all_dialects().map(|dialect| dialect.name).collect(),
-        })
+        Ok((checkpoint, dialect))
     }
 
     /// The dialect that finds most.
@@ -191,9 +206,10 @@ impl Model {
         path: &Path,
         checkpoint: &Checkpoint,
         wanted: &[Wanted],
+        dialects: &[&'static Dialect],
     ) -> std::result::Result<&'static Dialect, LoadError> {
         let found = |dialect| marey_weights::found(dialect, &checkpoint.tensors, wanted);
-        let all: Vec<_> = self.all_dialects().map(|dialect| (found(dialect), dialect)).collect();
+        let all: Vec<_> = dialects.iter().map(|dialect| (found(dialect), *dialect)).collect();
         let most = all.iter().map(|(found, _)| *found).max().unwrap_or(0);
         let best: Vec<_> = all.iter().filter(|(found, _)| *found == most).collect();
         let dialects = best.iter().map(|(_, dialect)| dialect.name).collect();
@@ -221,18 +237,42 @@ impl Model {
         if !account.left_over.is_empty() {
             return Err(self.misfit(source.path, dialect, Box::new(account)));
         }
-        let on_device = |tensor: marey_weights::Tensor| -> Result<Tensor> {
-            let Some(values) = tensor.to_f32() else { bail!("a tensor of {:?}", tensor.dtype) };
-            Tensor::from_vec(values, tensor.shape, device)
-        };
         let mut named = HashMap::new();
         for (name, tensor) in tensors {
-            named.insert(name, on_device(tensor)?);
+            named.insert(name, on_device(tensor, device)?);
         }
         Ok(self.build(sizes, VarBuilder::from_tensors(named, DType::F32, device))?)
     }
 
-    fn misfit(&self, path: &Path, dialect: &'static str, account: Box<Account>) -> LoadError {
+    /// What a checkpoint that could be read was refused for.
+    pub(super) fn unfit(
+        &self,
+        path: &Path,
+        dialect: &'static str,
+        error: marey_weights::Error,
+    ) -> LoadError {
+        match error {
+            marey_weights::Error::Incomplete(account) => self.misfit(path, dialect, account),
+            marey_weights::Error::Tensor(what) => {
+                let what = format!("{}: {what}", path.display());
+                LoadError::Read(marey_weights::Error::Tensor(what))
+            }
+            error => LoadError::Read(error),
+        }
+    }
+
+    pub(super) fn misfit(
+        &self,
+        path: &Path,
+        dialect: &'static str,
+        account: Box<Account>,
+    ) -> LoadError {
         LoadError::Fit { path: path.into(), model: self.name, dialect, account }
     }
+}
+
+/// As a tensor of candle, of `f32`.
+pub(super) fn on_device(tensor: marey_weights::Tensor, device: &Device) -> Result<Tensor> {
+    let Some(values) = tensor.to_f32() else { bail!("a tensor of {:?}", tensor.dtype) };
+    Tensor::from_vec(values, tensor.shape, device)
 }

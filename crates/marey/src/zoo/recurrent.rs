@@ -114,6 +114,7 @@ const LRCN: Model = Model {
     // The code has a clip begin at every eighth frame, as many as there are; these are those of a video of 168 frames.
     views: Views { clips: 20, window: Window { length: 16, stride: 1 } },
     dialects: &[],
+    images: &[],
     build: |sizes, vb| lrcn(lrcn_fc6(256, sizes.classes), sizes, vb),
 };
 

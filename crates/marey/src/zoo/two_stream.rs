@@ -207,6 +207,7 @@ const KARPATHY: Model = Model {
     },
     views: Views { clips: 20, window: Window { length: 1, stride: 1 } },
     dialects: &[],
+    images: &[],
     build: |sizes, vb| karpathy(single_frame(sizes.c_in, sizes.classes), sizes, vb),
 };
 
@@ -235,6 +236,7 @@ const SPATIAL: Model = Model {
     },
     views: Views { clips: 25, window: Window { length: 1, stride: 1 } },
     dialects: &[],
+    images: &[],
     build: spatial,
 };
 
