@@ -41,7 +41,11 @@ pub fn patterned(
 struct Seeded {
     vars: VarMap,
     seed: u64,
+    frozen: Box<Frozen>,
 }
+
+/// Whether the variable of a name gets no gradient.
+type Frozen = dyn Fn(&str) -> bool + Send + Sync;
 
 struct Drawn {
     seed: u64,
@@ -69,7 +73,19 @@ impl SimpleBackend for Drawn {
 
 /// A `VarBuilder` that adds variables to `vars`, drawn from `seed`. Variables that `vars` has already keep their value.
 pub fn seeded(vars: &VarMap, seed: u64, dtype: DType, device: &Device) -> VarBuilder<'static> {
-    let backend = Seeded { vars: vars.clone(), seed };
+    seeded_but(vars, seed, dtype, device, |_| false)
+}
+
+/// [`seeded`], but the network gets the variables whose names are `frozen` as plain tensors, which follow their variable and
+/// get no gradient: nothing is computed for them on the way back, nor for layers before the first that learns.
+pub fn seeded_but(
+    vars: &VarMap,
+    seed: u64,
+    dtype: DType,
+    device: &Device,
+    frozen: impl Fn(&str) -> bool + Send + Sync + 'static,
+) -> VarBuilder<'static> {
+    let backend = Seeded { vars: vars.clone(), seed, frozen: Box::new(frozen) };
     VarBuilder::from_backend(Box::new(backend), dtype, device.clone())
 }
 
@@ -80,7 +96,8 @@ impl SimpleBackend for Seeded {
             let values = Tensor::from_vec(draw(&s, name, init, self.seed), s.clone(), dev)?;
             Var::from_tensor(&tensor)?.set(&values.to_dtype(dtype)?)?;
         }
-        self.vars.get(s, name, Init::Const(0.), dtype, dev)
+        let tensor = self.vars.get(s, name, Init::Const(0.), dtype, dev)?;
+        Ok(if (self.frozen)(name) { tensor.detach() } else { tensor })
     }
 
     fn get_unchecked(&self, name: &str, _: DType, _: &Device) -> Result<Tensor> {
@@ -133,6 +150,22 @@ mod tests {
         let vb = seeded(&VarMap::new(), seed, DType::F32, &Device::Cpu);
         vb.pp("before").get_with_hints(3, "bias", Init::Uniform { lo: -1., up: 1. })?;
         vb.get_with_hints((32, 16, 3, 3, 3), name, DEFAULT_KAIMING_NORMAL)?.flatten_all()?.to_vec1()
+    }
+
+    #[test]
+    fn frozen_variables_get_no_gradient_and_are_followed() -> Result<()> {
+        let vars = VarMap::new();
+        let frozen = |name: &str| name.starts_with("a.");
+        let vb = seeded_but(&vars, 1, DType::F32, &Device::Cpu, frozen);
+        let a = vb.pp("a").get_with_hints(2, "weight", Init::Const(3.))?;
+        let b = vb.pp("b").get_with_hints(2, "weight", Init::Const(2.))?;
+        let gradients = (&a * &b)?.sum_all()?.backward()?;
+        assert!(gradients.get(&a).is_none() && gradients.get(&b).is_some());
+        assert!(!a.is_variable() && vars.all_vars().len() == 2);
+        let var = vars.data().lock().unwrap()["a.weight"].clone();
+        var.set(&Tensor::new(&[5f32, 7.], &Device::Cpu)?)?;
+        assert_eq!(a.to_vec1::<f32>()?, [5., 7.]);
+        Ok(())
     }
 
     #[test]

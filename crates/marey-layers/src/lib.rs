@@ -34,7 +34,7 @@ pub use conv_transpose3d::{ConvTranspose3d, ConvTranspose3dConfig, conv_transpos
 pub use conv3d::{Conv3d, Conv3dConfig, conv3d, conv3d_no_bias};
 pub use drop_connect::{DropConnect, drop_connect};
 pub use dropout::{Dropout, dropout};
-pub use init::{drawn, patterned, seeded};
+pub use init::{drawn, patterned, seeded, seeded_but};
 pub use join::{add, concat};
 pub use linear::{Linear, classifier, classifier_conv, linear};
 pub use lrn::LocalResponseNorm;

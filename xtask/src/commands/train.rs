@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Context;
 use candle_nn::VarMap;
 use marey::weights::write_atomically;
+use marey::zoo::Begun;
 
 use crate::cli::Device;
 use crate::exit::{self, failure};
@@ -75,7 +76,7 @@ pub fn run(args: &Args) -> anyhow::Result<u8> {
         folder.join("labels.txt"),
         (plan.train.classes().join("\n") + "\n").as_bytes(),
     )?;
-    let begin = || plan.first_weights(&vars);
+    let begin = || first_weights(&plan, &vars, &folder);
     let state = run::train(&plan, &*network, &vars, &folder, &device, begin)?;
     write_atomically(folder.join(WEIGHTS), &weights(&vars)?)?;
 
@@ -106,6 +107,23 @@ pub fn run(args: &Args) -> anyhow::Result<u8> {
     }
     note(format_args!("weights, scores and report.html are in {}", folder.display()));
     Ok(exit::OK)
+}
+
+/// Gives `vars` their first weights, and lists in `folder` how each tensor begins.
+fn first_weights(plan: &Plan, vars: &VarMap, folder: &Path) -> anyhow::Result<()> {
+    let begun = plan.first_weights(vars)?;
+    let Some(path) = &plan.recipe.init.weights else { return Ok(()) };
+    let list: String = begun.iter().map(|(name, begun)| format!("{name}: {begun}\n")).collect();
+    let place = folder.join("first-weights.txt");
+    write_atomically(&place, list.as_bytes())?;
+    let new = begun.iter().filter(|(_, begun)| matches!(begun, Begun::New { .. })).count();
+    note(format_args!(
+        "first weights from {}: {} tensors, {new} of them new; {} lists them",
+        path.display(),
+        begun.len(),
+        place.display()
+    ));
+    Ok(())
 }
 
 /// The name of the weights in a run's folder.

@@ -46,17 +46,21 @@ pub fn fit_config(recipe: &Recipe, per_epoch: u64, folder: &Path) -> anyhow::Res
     })
 }
 
-fn optimizer(recipe: &Recipe) -> OptimizerConfig {
-    let train = &recipe.train;
+/// What some parameters do differently.
+pub fn parameters(recipe: &Recipe) -> Parameters {
     let groups = recipe
         .group
         .iter()
         .map(|group| (group.name.clone(), Factors { rate: group.rate, decay: group.decay }));
     let parameters = Parameters::groups(groups);
-    let parameters = match train.decay_vectors {
+    match recipe.train.decay_vectors {
         true => parameters,
         false => parameters.without_decay_on_vectors(),
-    };
+    }
+}
+
+fn optimizer(recipe: &Recipe) -> OptimizerConfig {
+    let (train, parameters) = (&recipe.train, parameters(recipe));
     let (rate, weight_decay) = (train.rate, train.weight_decay);
     match train.optimizer {
         OptimizerKind::Sgd => {

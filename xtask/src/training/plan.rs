@@ -6,12 +6,14 @@ use candle::{DType, Device};
 use candle_nn::VarMap;
 use marey::data::extract::Digest;
 use marey::data::{Dataset, Selection};
-use marey::layers::{Network, seeded};
-use marey::zoo::{self, Model, Sizes};
+use marey::layers::{Network, seeded_but};
+use marey::train::parameters::is_statistic;
+use marey::zoo::{self, Begun, InitRules, Model, Sizes};
 
 use super::clips::Clips;
+use super::optimisation::parameters;
 use super::recipe::Recipe;
-use super::sections::{Save, Test};
+use super::sections::{Init, Save, Test};
 use crate::exit::{self, failure};
 use crate::source::Source;
 
@@ -64,19 +66,24 @@ impl Plan {
         })
     }
 
-    /// The network with its first weights, and their variables.
+    /// The network with its first weights, and their variables. Frozen ones get no gradient.
     pub fn build(&self, device: &Device) -> anyhow::Result<(Box<dyn Network>, VarMap)> {
         let vars = VarMap::new();
-        let vb = seeded(&vars, self.recipe.seed, DType::F32, device);
+        let parameters = parameters(&self.recipe);
+        // A norm moves its statistics by a variable of its own.
+        let frozen =
+            move |name: &str| !is_statistic(name) && parameters.factors(name, &[]).rate == 0.;
+        let vb = seeded_but(&vars, self.recipe.seed, DType::F32, device, frozen);
         Ok((self.model.build(&self.sizes, vb)?, vars))
     }
 
-    /// Gives `vars` the first weights that the recipe names, if it names any.
-    pub fn first_weights(&self, _vars: &VarMap) -> anyhow::Result<()> {
-        match &self.recipe.init.weights {
-            None => Ok(()),
-            Some(_) => todo!(),
-        }
+    /// Gives `vars` the first weights that the recipe names, if it names any: how each tensor begins.
+    pub fn first_weights(&self, vars: &VarMap) -> anyhow::Result<Vec<(String, Begun)>> {
+        let Init { weights, dialect, new, partial } = &self.recipe.init;
+        let Some(path) = weights else { return Ok(Vec::new()) };
+        let source = zoo::Source { path, dialect: dialect.as_deref() };
+        let rules = InitRules { new: new.clone(), partial: *partial };
+        Ok(self.model.init(&self.sizes, source, vars, &rules)?)
     }
 
     /// The videos whose accuracy is watched, and what they are called.
