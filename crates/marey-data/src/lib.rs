@@ -14,6 +14,7 @@ pub mod marionettes;
 pub mod modality;
 mod ordered;
 pub mod preview;
+pub mod shard;
 
 pub use check::check;
 pub use clips::clips;
@@ -26,3 +27,4 @@ pub use loader::{Batch, Batches, Loader, LoaderConfig, Video, Videos};
 pub use marionettes::{Marionettes, MarionettesConfig};
 pub use modality::{FlowRange, Modality};
 pub use preview::preview;
+pub use shard::Shard;
