@@ -11,6 +11,7 @@ mod kill;
 mod mpi;
 mod optimizer;
 mod parts;
+mod precise;
 mod ranks;
 mod resume;
 mod threads;

@@ -41,6 +41,10 @@ impl Tiny {
         };
         (network, vars)
     }
+
+    pub(crate) fn conv(&self) -> &Conv3d {
+        &self.conv
+    }
 }
 
 impl ModuleT for Tiny {
