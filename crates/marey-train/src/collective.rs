@@ -12,9 +12,13 @@ use crate::state::TrainState;
 
 #[cfg(feature = "mpi")]
 mod mpi;
+#[cfg(feature = "nccl")]
+mod nccl;
 
 #[cfg(feature = "mpi")]
 pub use self::mpi::Mpi;
+#[cfg(feature = "nccl")]
+pub use self::nccl::Nccl;
 
 /// A group of processes ("ranks") that run the same program and call the same of these functions in the same order.
 ///

@@ -15,7 +15,7 @@ const SEED: u64 = 0;
 /// `batches` yields clips as for [`fit`](crate::fit()), labels are passed over. The same batches give the same bits.
 /// Where several processes train together, one does this, and [`share`](crate::collective::share)s its variables.
 ///
-/// Y. Wu and J. Johnson, Rethinking "Batch" in BatchNorm, 2021, section 3.
+/// As `update_bn_stats` of fvcore, which PySlowFast calls ahead of an evaluation.
 ///
 /// # Errors
 ///
