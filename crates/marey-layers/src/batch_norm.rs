@@ -201,6 +201,9 @@ impl BatchNorm {
             bail!("batch norm: {count} values a channel have no variance to train with")
         }
         let momentum = norms.momentum.unwrap_or(self.config.momentum);
+        if momentum == 0. {
+            return Ok(());
+        }
         let unbiased = (variance * (count / (count - 1.)))?;
         for (running, batch) in [(&self.running_mean, mean), (&self.running_var, &unbiased)] {
             let moved = ((running.as_detached_tensor() * (1. - momentum))? + (batch * momentum)?)?;

@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 pub mod batch_norm;
+pub mod checkpointed;
 pub mod conv3d;
 pub mod conv_lstm;
 pub mod conv_transpose3d;
@@ -30,6 +31,7 @@ mod recurrence;
 mod tape;
 
 pub use batch_norm::{BatchNorm, BatchNormConfig, batch_norm};
+pub use checkpointed::checkpointed;
 pub use conv_lstm::{ConvLstm, ConvLstmConfig, ConvLstmState, conv_lstm};
 pub use conv_transpose3d::{ConvTranspose3d, ConvTranspose3dConfig, conv_transpose3d};
 pub use conv3d::{Conv3d, Conv3dConfig, conv3d, conv3d_no_bias};

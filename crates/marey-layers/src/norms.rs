@@ -31,14 +31,15 @@ pub struct Norms {
     pub statistics: Statistics,
     /// The share of the batch's statistics in the running ones, in place of that of
     /// [`BatchNormConfig`](crate::BatchNormConfig): with `1 / k` in the `k`-th batch the running ones become the mean over
-    /// batches.
+    /// batches; 0 leaves them as they are.
     pub momentum: Option<f64>,
     /// Where it is there, a batch is that of all ranks together ("synchronised" batch norm). The gradients are those of
     /// the sum of all ranks' losses.
     pub reduce: Option<Reduce>,
 }
 
-struct Scope {
+#[derive(Clone)]
+pub(crate) struct Scope {
     norms: Norms,
     /// The running mean of the norm that was met first.
     first: Option<TensorId>,
@@ -52,14 +53,30 @@ thread_local! {
 ///
 /// It holds for layers called on this thread. Scopes may be nested; the inner one counts.
 pub fn with_norms<T>(norms: Norms, f: impl FnOnce() -> T) -> T {
+    within(Scope { norms, first: None }, f)
+}
+
+fn within<T>(scope: Scope, f: impl FnOnce() -> T) -> T {
     struct Restore(Option<Scope>);
     impl Drop for Restore {
         fn drop(&mut self) {
             SCOPE.set(self.0.take());
         }
     }
-    let _restore = Restore(SCOPE.replace(Some(Scope { norms, first: None })));
+    let _restore = Restore(SCOPE.replace(Some(scope)));
     f()
+}
+
+/// The scope that this thread is in.
+pub(crate) fn current() -> Scope {
+    let default = || Scope { norms: Norms::default(), first: None };
+    SCOPE.with_borrow(|scope| scope.clone().unwrap_or_else(default))
+}
+
+/// Runs `f` in `scope` once more: with norms that have moved their running statistics already.
+pub(crate) fn again<T>(mut scope: Scope, f: impl FnOnce() -> T) -> T {
+    scope.norms.momentum = Some(0.);
+    within(scope, f)
 }
 
 /// How the norm with this running mean trains; not at all where it takes the running statistics.
