@@ -50,9 +50,11 @@ pub fn checkpointed(
     }
 }
 
+type Segment = dyn Fn(&Tensor) -> Result<Tensor> + Send + Sync;
+
 /// What runs a segment again.
 struct Again {
-    segment: Box<dyn Fn(&Tensor) -> Result<Tensor> + Send + Sync>,
+    segment: Box<Segment>,
     /// Off the graph.
     xs: Tensor,
     /// Whether `xs` is to get a gradient.

@@ -14,8 +14,9 @@ use crate::error::{Error, Result};
 /// run to run on the same machines; not that of [`Mpi`].
 #[derive(Debug)]
 pub struct Nccl {
-    mpi: Mpi,
+    /// Dropped ahead of what it was made by.
     comm: Mutex<Owned>,
+    mpi: Mpi,
 }
 
 #[derive(Debug)]
