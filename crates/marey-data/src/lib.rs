@@ -15,6 +15,7 @@ pub mod modality;
 mod ordered;
 pub mod preview;
 pub mod selection;
+pub mod shard;
 
 pub use check::check;
 pub use clips::clips;
@@ -28,3 +29,4 @@ pub use marionettes::{Marionettes, MarionettesConfig};
 pub use modality::{FlowRange, Modality, Seen};
 pub use preview::preview;
 pub use selection::Selection;
+pub use shard::Shard;

@@ -11,12 +11,16 @@ use crate::dataset::Dataset;
 use crate::error::{Error, Result};
 use crate::modality::Modality;
 use crate::ordered::{Ordered, message};
+use crate::shard::Shard;
 
 /// How videos become batches.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct LoaderConfig {
-    /// Videos in a batch.
+    /// Videos in a batch, its other shards' included.
     pub batch: usize,
+    /// The part of each batch that is made here, where several processes train together. Together they
+    /// make the batches of one that makes all, of the same `batch`.
+    pub shard: Shard,
     /// Which frames of a video; it must give one clip.
     pub sampler: ClipSampler,
     /// What to do with videos that are too short for it.
@@ -37,6 +41,7 @@ impl Default for LoaderConfig {
     fn default() -> Self {
         Self {
             batch: 16,
+            shard: Shard::default(),
             sampler: ClipSampler::Random(Window { length: 16, stride: 2 }),
             short: Short::Loop,
             seed: 0,
@@ -94,7 +99,7 @@ impl Loader {
     /// # Errors
     ///
     /// If a number of `config` that must be positive is zero, `config.sampler` can give more
-    /// than one clip, or the dataset has not enough videos for a batch.
+    /// than one clip, the dataset has not enough videos for a batch, or a batch has not one for each shard.
     pub fn new(
         dataset: Arc<dyn Dataset>,
         config: LoaderConfig,
@@ -114,6 +119,17 @@ impl Loader {
         let len = dataset.len();
         if len < if drop_last { batch } else { 1 } {
             return Err(Error::Config(format!("loader: {len} videos make no batch of {batch}")));
+        }
+        let Shard { rank, world } = config.shard;
+        let last = match len % batch {
+            rest if rest > 0 && !drop_last => rest,
+            _ => batch,
+        };
+        if rank >= world || last < world {
+            return Err(Error::Config(format!(
+                "loader: {:?} of batches of {batch}, the last of {last}; wanted a rank below the world, and a video for each",
+                config.shard
+            )));
         }
         Ok(Self { dataset, config, transform: Arc::new(transform), modality: Modality::Rgb })
     }
@@ -250,7 +266,8 @@ pub struct Batches {
     /// Videos of each epoch that are used, and videos in a batch.
     used: u64,
     batch: u64,
-    /// Videos of this epoch that were handed out.
+    shard: Shard,
+    /// Videos of this epoch that were handed out, by all shards.
     place: u64,
     left: Option<u64>,
 }
@@ -261,14 +278,20 @@ impl Batches {
         let per_epoch = loader.steps_per_epoch();
         let used = (loader.dataset.len() as u64).min(per_epoch * batch);
         let (epoch, place) = (step / per_epoch, step % per_epoch * batch);
-        let first = epoch * used + place;
-        let jobs = if steps.is_some() { used - place } else { u64::MAX - first };
-        let ahead = loader.config.queue * loader.config.batch;
+        let shard = loader.config.shard;
+        // Jobs are this shard's videos, one after the other.
+        let own = shard.len(batch);
+        let per_epoch = used / batch * own + shard.len(used % batch);
+        let first = epoch * per_epoch + place / batch * own;
+        let jobs = if steps.is_some() { per_epoch - place / batch * own } else { u64::MAX - first };
+        let ahead = loader.config.queue * own as usize;
         let worker = loader.clone();
         // At the end of an epoch threads work on two: both orders are kept.
         let orders: Mutex<Vec<(u64, Arc<[usize]>)>> = Mutex::new(Vec::new());
         let ordered = Ordered::new(loader.config.threads, ahead, jobs, move |job| {
-            let (epoch, place) = ((first + job) / used, (first + job) % used);
+            let (epoch, job) = ((first + job) / per_epoch, (first + job) % per_epoch);
+            let start = job / own * batch;
+            let place = start + shard.of(batch.min(used - start)).start + job % own;
             let order = {
                 let mut orders = orders.lock().unwrap_or_else(PoisonError::into_inner);
                 match orders.iter().find(|(e, _)| *e == epoch) {
@@ -291,14 +314,14 @@ impl Batches {
                 }
             })
         })?;
-        Ok(Self { ordered, used, batch, place, left: steps })
+        Ok(Self { ordered, used, batch, shard, place, left: steps })
     }
 
     fn next_batch(&mut self) -> Result<Batch> {
         let count = self.batch.min(self.used - self.place);
         self.place = (self.place + count) % self.used;
         // All of them are taken before an error is handed on, so that the next batch is whole.
-        let samples: Vec<_> = (0..count).map(|_| self.ordered.next()).collect();
+        let samples: Vec<_> = (0..self.shard.len(count)).map(|_| self.ordered.next()).collect();
         let samples = samples.into_iter().collect::<Result<Vec<_>>>()?;
         let (mut clips, mut labels, mut indices) = (vec![], vec![], vec![]);
         for (clip, label, index) in samples {

@@ -7,7 +7,8 @@ use std::time::{Duration, Instant};
 use candle::{Device, Tensor};
 use marey_clip::{Clip, ClipSampler, Window, random_crop};
 use marey_data::{
-    Batch, Dataset, Error, Loader, LoaderConfig, Marionettes, MarionettesConfig, Result, Subset,
+    Batch, Dataset, Error, Loader, LoaderConfig, Marionettes, MarionettesConfig, Result, Shard,
+    Subset,
 };
 
 fn marionettes() -> Arc<dyn Dataset> {
@@ -83,6 +84,34 @@ fn without_shuffling_the_order_is_the_dataset_s_but_the_clips_differ_by_epoch() 
     assert_eq!(first.labels.to_vec1::<u32>().unwrap(), [0, 1, 2, 3]);
     assert_eq!(first.indices, second.indices);
     assert_ne!(values(&first), values(&second));
+}
+
+#[test]
+fn shards_side_by_side_are_the_batches_of_one() {
+    // 22 videos: batches of 5 leave 2, of 7 leave 1.
+    for (batch, world, drop_last) in [(4, 2, true), (5, 3, true), (5, 2, false), (7, 1, false)] {
+        let config = LoaderConfig { batch, drop_last, ..config() };
+        for from in [0, 3, 4, 7] {
+            let take = |shard| -> Vec<Batch> {
+                let loader = loader(LoaderConfig { shard, ..config });
+                loader.batches_from(from).unwrap().take(8).map(Result::unwrap).collect()
+            };
+            let whole = take(Shard::default());
+            let parts: Vec<_> = (0..world).map(|rank| take(Shard { rank, world })).collect();
+            for (step, whole) in whole.iter().enumerate() {
+                let parts = parts.iter().map(|part| &part[step]);
+                let indices: Vec<_> = parts.clone().map(|part| part.indices.clone()).collect();
+                assert_eq!(indices.concat(), whole.indices, "{batch} {world} {from} {step}");
+                assert_eq!(parts.map(values).collect::<Vec<_>>().concat(), values(whole));
+            }
+        }
+        let epoch = |shard| loader(LoaderConfig { shard, ..config }).epoch(1).unwrap();
+        let sizes = (0..world).map(|rank| {
+            epoch(Shard { rank, world }).map(|batch| batch.unwrap().indices.len()).sum::<usize>()
+        });
+        let whole: usize = epoch(Shard::default()).map(|batch| batch.unwrap().indices.len()).sum();
+        assert_eq!(whole, sizes.sum::<usize>());
+    }
 }
 
 #[test]
@@ -177,6 +206,11 @@ fn settings_that_make_no_batch_are_errors() {
         LoaderConfig { queue: 0, ..config() },
         LoaderConfig { batch: 23, ..config() },
         LoaderConfig { sampler: several, ..config() },
+        LoaderConfig { shard: Shard { rank: 2, world: 2 }, ..config() },
+        LoaderConfig { shard: Shard { rank: 0, world: 0 }, ..config() },
+        LoaderConfig { shard: Shard { rank: 0, world: 5 }, ..config() },
+        // The last of 22 videos in batches of 4 are 2.
+        LoaderConfig { shard: Shard { rank: 0, world: 3 }, drop_last: false, ..config() },
     ] {
         assert!(Loader::new(marionettes(), config, |c, _| Ok(c)).is_err(), "{config:?}");
     }

@@ -5,6 +5,7 @@ use candle_nn::{VarBuilder, init};
 use marey_kernels::Epilogue;
 use marey_kernels::norm::{self, Done};
 
+use crate::norms::{self, Norms};
 use crate::tape::{self, Input};
 use crate::{ops, trace};
 
@@ -60,6 +61,11 @@ impl BatchNorm {
         Self { weight: self.weight.detach(), bias: self.bias.detach(), ..self }
     }
 
+    /// How it trains; not at all where it takes the running statistics.
+    fn training(&self, train: bool) -> Option<Norms> {
+        (train && !self.fixed).then(|| norms::training(self.running_mean.id())).flatten()
+    }
+
     /// Scale and shift by the running statistics: `ys = xs * scale + shift`.
     pub(crate) fn folded(&self) -> Result<(Vec<f32>, Vec<f32>)> {
         let [weight, bias, mean, variance] =
@@ -85,7 +91,7 @@ impl BatchNorm {
         relu: bool,
         train: bool,
     ) -> Result<Tensor> {
-        let train = train && !self.fixed;
+        let training = self.training(train);
         let (unadded, added, xs) = (xs, residual, Input::of(xs)?);
         let residual = residual.map(Input::of).transpose()?;
         if let (Some(added), true) = (added, residual.as_ref().is_some_and(|r| r.same(&xs))) {
@@ -95,12 +101,15 @@ impl BatchNorm {
         }
         let dims = xs.dims().to_vec();
         let c = self.weight.elem_count();
-        let count = dims.iter().product::<usize>() / c.max(1);
+        let mut count = (dims.iter().product::<usize>() / c.max(1)) as f64;
         let weight = ops::numbers(&self.weight)?;
-        let (mean, inverse, scale, shift) = if train {
-            let (mean, variance) = xs.with(|xs| norm::statistics(xs, c))?;
+        let (mean, inverse, scale, shift) = if let Some(norms) = &training {
+            let (mut mean, mut variance) = xs.with(|xs| norm::statistics(xs, c))?;
+            if let Some(reduce) = &norms.reduce {
+                (mean, variance, count) = norms::pooled(&mean, &variance, count, reduce)?;
+            }
             let tensor = |values: &[f32]| Tensor::new(values, self.weight.device());
-            self.update(&tensor(&mean)?, &tensor(&variance)?, count)?;
+            self.update(&tensor(&mean)?, &tensor(&variance)?, count, norms)?;
             let inverse: Vec<f32> = variance.iter().map(|v| self.inverse(*v) as f32).collect();
             let scale: Vec<f32> = weight.iter().zip(&inverse).map(|(w, i)| w * i).collect();
             let moved = ops::numbers(&self.bias)?.into_iter().zip(&scale).zip(&mean);
@@ -130,14 +139,21 @@ impl BatchNorm {
         let (input, added) = (xs.clone(), residual.clone());
         let tracked = [self.weight.track_op(), self.bias.track_op()];
         let device = self.weight.device().clone();
+        let of_batch = training.is_some();
+        let reduce = training.and_then(|norms| norms.reduce);
         let backward = move |_: &Tensor, dys: Vec<f32>| {
             input.with(|xs| {
                 let (mean, inverse, scale) = (&mean[..], &inverse[..], &weight[..]);
                 let done = Done { xs, gate: gate.as_ref(), mean, inverse, scale };
                 let mut dxs = input.gradient();
                 let mut added = added.as_ref().and_then(Input::gradient);
-                let (dxs, added) = (dxs.as_deref_mut(), added.as_deref_mut());
-                let (dscale, dshift) = norm::gradients(&done, dys, train, dxs, added);
+                let added = added.as_deref_mut();
+                let of_own = of_batch && reduce.is_none();
+                let (dscale, dshift) =
+                    norm::gradients(&done, dys, of_own, dxs.as_deref_mut(), added);
+                if let (Some(reduce), Some(dxs)) = (&reduce, &mut dxs) {
+                    dxs.add(&through_statistics(&done, &dscale, &dshift, count, reduce)?);
+                }
                 let tensor = |values| Tensor::from_vec(values, c, &device);
                 Ok([
                     tracked[0].then(|| tensor(dscale)).transpose()?,
@@ -159,12 +175,19 @@ impl BatchNorm {
     }
 
     /// The same by the batch's statistics, and moves the running ones towards them.
-    fn composed_train(&self, xs: &Tensor) -> Result<Tensor> {
-        let (c, count) = (xs.dim(1)?, xs.elem_count() / xs.dim(1)?.max(1));
-        let rows = xs.transpose(0, 1)?.contiguous()?.reshape((c, count))?;
-        let mean = rows.mean(1)?;
-        let variance = rows.broadcast_sub(&mean.unsqueeze(1)?)?.sqr()?.mean(1)?;
-        self.update(&mean.detach(), &variance.detach(), count)?;
+    fn composed_train(&self, xs: &Tensor, norms: &Norms) -> Result<Tensor> {
+        let (c, own) = (xs.dim(1)?, xs.elem_count() / xs.dim(1)?.max(1));
+        let rows = xs.transpose(0, 1)?.contiguous()?.reshape((c, own))?;
+        let mut count = [own as f64];
+        norms.reduce.iter().try_for_each(|reduce| reduce(&mut count))?;
+        let [count] = count;
+        let over_ranks = |mean: Tensor| match &norms.reduce {
+            Some(reduce) => norms::summed(&(mean * (own as f64 / count))?, reduce),
+            None => Ok(mean),
+        };
+        let mean = over_ranks(rows.mean(1)?)?;
+        let variance = over_ranks(rows.broadcast_sub(&mean.unsqueeze(1)?)?.sqr()?.mean(1)?)?;
+        self.update(&mean.detach(), &variance.detach(), count, norms)?;
         let over = channels_over(xs);
         let scale = (&self.weight / (variance + self.config.eps)?.sqrt()?)?;
         let centred = xs.broadcast_sub(&mean.reshape(over.as_slice())?)?;
@@ -173,9 +196,15 @@ impl BatchNorm {
     }
 
     /// The running variance takes the unbiased variance of the `count` values, as in PyTorch.
-    fn update(&self, mean: &Tensor, variance: &Tensor, count: usize) -> Result<()> {
-        let momentum = self.config.momentum;
-        let unbiased = (variance * (count as f64 / (count - 1) as f64))?;
+    fn update(&self, mean: &Tensor, variance: &Tensor, count: f64, norms: &Norms) -> Result<()> {
+        if count < 2. {
+            bail!("batch norm: {count} values a channel have no variance to train with")
+        }
+        let momentum = norms.momentum.unwrap_or(self.config.momentum);
+        if momentum == 0. {
+            return Ok(());
+        }
+        let unbiased = (variance * (count / (count - 1.)))?;
         for (running, batch) in [(&self.running_mean, mean), (&self.running_var, &unbiased)] {
             let moved = ((running.as_detached_tensor() * (1. - momentum))? + (batch * momentum)?)?;
             running.set(&moved)?;
@@ -187,7 +216,6 @@ impl BatchNorm {
 impl ModuleT for BatchNorm {
     /// `[N, C, ..]` to the same.
     fn forward_t(&self, xs: &Tensor, train: bool) -> Result<Tensor> {
-        let train = train && !self.fixed;
         let (c, got) = (self.weight.elem_count(), xs.dims());
         if got.len() < 2 || got[1] != c {
             bail!("batch norm: expected [N, {c}, ..], got {got:?}")
@@ -195,15 +223,38 @@ impl ModuleT for BatchNorm {
         if trace::recording() {
             return Ok(xs.clone());
         }
-        if train && xs.elem_count() / c < 2 {
-            bail!("batch norm: one value a channel has no variance to train with, got {got:?}")
+        if ops::takes(xs) {
+            return self.recorded(xs, None, false, train);
         }
-        match (ops::takes(xs), train) {
-            (true, _) => self.recorded(xs, None, false, train),
-            (false, true) => self.composed_train(xs),
-            (false, false) => self.composed_eval(xs),
+        match self.training(train) {
+            Some(norms) => self.composed_train(xs, &norms),
+            None => self.composed_eval(xs),
         }
     }
+}
+
+/// The part of the input's gradient that comes by way of mean and deviation of all ranks' `count` values, from this rank's
+/// gradients of scale and shift.
+fn through_statistics(
+    done: &Done,
+    dscale: &[f32],
+    dshift: &[f32],
+    count: f64,
+    reduce: &norms::Reduce,
+) -> Result<Vec<f32>> {
+    let c = done.mean.len();
+    let mut sums: Vec<f64> = dscale.iter().chain(dshift).map(|sum| f64::from(*sum)).collect();
+    reduce(&mut sums)?;
+    let (dscale, dshift) = sums.split_at(c);
+    let of_channel = |i: usize| {
+        let [mean, inverse, scale] = [done.mean, done.inverse, done.scale].map(|x| f64::from(x[i]));
+        let slope = -dscale[i] * inverse / count;
+        let rest = -dshift[i] / count - slope * mean;
+        ((slope * scale * inverse) as f32, (rest * scale * inverse) as f32)
+    };
+    let (scale, shift): (Vec<f32>, Vec<f32>) = (0..c).map(of_channel).unzip();
+    let (scale, shift) = (Some(&scale[..]), Some(&shift[..]));
+    Ok(norm::finish(done.xs, c, &Epilogue { scale, shift, residual: None, relu: false }))
 }
 
 /// `[1, C, 1, ..]`, that a value a channel broadcasts over `xs` by.

@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 pub mod batch_norm;
+pub mod checkpointed;
 pub mod conv3d;
 pub mod conv_lstm;
 pub mod conv_transpose3d;
@@ -12,6 +13,7 @@ pub mod linear;
 pub mod lrn;
 pub mod lstm;
 pub mod network;
+pub mod norms;
 pub mod pad;
 pub mod pool;
 pub mod precision;
@@ -29,6 +31,7 @@ mod recurrence;
 mod tape;
 
 pub use batch_norm::{BatchNorm, BatchNormConfig, batch_norm};
+pub use checkpointed::checkpointed;
 pub use conv_lstm::{ConvLstm, ConvLstmConfig, ConvLstmState, conv_lstm};
 pub use conv_transpose3d::{ConvTranspose3d, ConvTranspose3dConfig, conv_transpose3d};
 pub use conv3d::{Conv3d, Conv3dConfig, conv3d, conv3d_no_bias};
@@ -40,6 +43,7 @@ pub use linear::{Linear, classifier, classifier_conv, linear};
 pub use lrn::LocalResponseNorm;
 pub use lstm::{Lstm, LstmConfig, LstmState, lstm};
 pub use network::Network;
+pub use norms::{Norms, Reduce, Statistics, with_norms};
 pub use pad::Padding;
 pub use pool::{AvgPool3d, MaxPool3d, Pool3dConfig, global_avg_pool, global_max_pool, max_pool2d};
 pub use precision::{Precision, with_precision};

@@ -48,6 +48,11 @@ pub fn train_step<T>(seed: u64, step: u64, f: impl FnOnce() -> T) -> T {
     f()
 }
 
+/// Seed and number of the training step that runs on this thread.
+pub(crate) fn current_step() -> Option<(u64, u64)> {
+    STEP.get()
+}
+
 /// The stream of the layer called `name` in the training step that runs on this thread; an error outside of [`train_step`].
 pub fn layer_stream(name: &str) -> Result<ChaCha8Rng> {
     match STEP.get() {

@@ -176,7 +176,7 @@ pub fn backward(loss: &Tensor) -> Result<GradStore> {
 }
 
 /// The gradient of `parameter` for candle, unless [`backward`] takes it.
-fn hand_on(parameter: &Tensor, gradient: Option<Tensor>) -> Result<Option<Tensor>> {
+pub(crate) fn hand_on(parameter: &Tensor, gradient: Option<Tensor>) -> Result<Option<Tensor>> {
     let Some(gradient) = gradient else { return Ok(None) };
     GRADIENTS.with_borrow_mut(|all| match all {
         Some(all) if parameter.is_variable() => {

@@ -65,9 +65,16 @@ impl Checkpoint {
     pub fn read(path: impl AsRef<Path>) -> Result<Self> {
         let path = path.as_ref();
         let bytes = fs::read(path).map_err(io(path, "read the checkpoint"))?;
-        let (variables, state) = decode(&bytes)
-            .map_err(|cause| Error::Checkpoint { path: path.to_path_buf(), cause })?;
-        Ok(Self { path: path.to_path_buf(), variables, state })
+        Self::decode(path, &bytes)
+    }
+
+    /// What [`encode`] wrote; errors say `path`.
+    pub(crate) fn decode(path: impl Into<PathBuf>, bytes: &[u8]) -> Result<Self> {
+        let path = path.into();
+        match decode(bytes) {
+            Ok((variables, state)) => Ok(Self { path, variables, state }),
+            Err(cause) => Err(Error::Checkpoint { path, cause }),
+        }
     }
 
     /// The file it was read from.
@@ -130,7 +137,8 @@ impl Checkpoint {
     }
 }
 
-fn encode(vars: &VarMap, state: &TrainState) -> Result<Vec<u8>> {
+/// The bytes of a checkpoint.
+pub(crate) fn encode(vars: &VarMap, state: &TrainState) -> Result<Vec<u8>> {
     let not_finite = |name| Error::NotFinite { name, step: state.step };
     let mut tensors = BTreeMap::new();
     for (name, var) in sorted(vars) {

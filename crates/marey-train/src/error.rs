@@ -130,6 +130,20 @@ pub enum Error {
         /// Why not.
         source: Box<dyn std::error::Error + Send + Sync>,
     },
+    /// This process is well, but others of those that train with it are not, and say why themselves.
+    #[error("{failed} other processes of this run failed")]
+    OtherRanks {
+        /// How many.
+        failed: usize,
+    },
+    /// The processes of a run cannot talk to each other.
+    #[error("cannot {action} with the other processes of this run: {cause}")]
+    Collective {
+        /// What was tried.
+        action: &'static str,
+        /// Why not.
+        cause: String,
+    },
     /// A tensor operation failed.
     #[error(transparent)]
     Candle(#[from] candle::Error),

@@ -17,9 +17,11 @@ use crate::state::TrainState;
 use crate::watch::Verdict;
 
 mod config;
+mod ranks;
 mod step;
 
 pub use config::FitConfig;
+use ranks::Ranks;
 
 /// How [`fit`] ended. In each case the last step is saved, where anything is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,7 +49,7 @@ pub struct StepReport<'a> {
     pub point: &'a Point,
     /// The watched value, if it was this step's turn.
     pub watched: Option<f64>,
-    /// The checkpoint that was written after it.
+    /// The checkpoint that was written after it, by this rank.
     pub saved: Option<&'a Path>,
 }
 
@@ -61,12 +63,23 @@ pub struct StepReport<'a> {
 ///
 /// `observe` is called after each step, and may stop the run there.
 ///
+/// With [`FitConfig::collective`] every rank calls this at once, with `batches` that together are
+/// the run's. A step is that of all their clips as one batch, but for what clips of a batch know of
+/// each other (batch norms without `sync_norms`, mixup) and for dropout, whose masks are each
+/// rank's own. Weights, running statistics and losses are the same bits on all ranks after each
+/// step, the statistics those of rank 0, which alone saves. The run is stopped, or out of batches,
+/// as soon as that of one rank is. As many ranks give the same bits on every run.
+///
 /// # Errors
 ///
 /// [`Error::Diverged`] before a step whose loss or gradient is not finite is taken, and
 /// [`Error::NotFinite`] rather than saving such weights: the last checkpoint stays good. After an
 /// error `state` stands at the last step that was taken and is not saved; a network with running
 /// statistics may have updated them for the step that failed.
+///
+/// Of several ranks, all fail where a batch, a value to watch or a checkpoint of one of them does.
+/// After any other error of one rank the others wait for it: it then calls
+/// [`Collective::abort`](crate::Collective::abort).
 pub fn fit<E>(
     network: &dyn Network,
     vars: &VarMap,
@@ -85,7 +98,8 @@ where
 ///
 /// `watch` is told the steps done, each time [`FitConfig::watch`] asks for a value, and finds in
 /// `vars` the averages of the weights where the run keeps some. A validation accuracy is
-/// [`evaluate`](crate::evaluate()) of the same network.
+/// [`evaluate`](crate::evaluate()) of the same network. Of several ranks each is asked, and what
+/// rank 0 answers counts.
 ///
 /// # Errors
 ///
@@ -121,14 +135,18 @@ where
     E: Into<Box<dyn std::error::Error + Send + Sync>>,
 {
     config.check()?;
-    if let Some(checkpoint) = &config.checkpoint {
-        checkpoint::open(&checkpoint.dir, state)?;
-    }
+    let ranks = Ranks::new(config, vars, state)?;
+    ranks.agree(match &config.checkpoint {
+        Some(checkpoint) if ranks.is_first() => checkpoint::open(&checkpoint.dir, state),
+        _ => Ok(()),
+    })?;
     let mut optimizer = Optimizer::new(vars, config.optimizer.clone())?;
     optimizer.set_state(&state.optimizer)?;
     let ema = Ema::new(config.ema, state, &optimizer)?;
     let verdict = config.watch.as_ref().map(|watch| Verdict::of(watch, &state.watched));
-    let mut run = Run { network, vars, config, state, watch, optimizer, ema, verdict, saved: None };
+    let saved = None;
+    let mut run =
+        Run { network, vars, config, ranks, state, watch, optimizer, ema, verdict, saved };
     let outcome = run.steps(&mut batches.into_iter(), observe);
     run.update_state()?;
     outcome
@@ -141,6 +159,7 @@ struct Run<'a, 'w> {
     network: &'a dyn Network,
     vars: &'a VarMap,
     config: &'a FitConfig,
+    ranks: Ranks,
     state: &'a mut TrainState,
     /// What to watch in place of the loss.
     watch: Option<&'a mut Watch<'w>>,
@@ -168,13 +187,13 @@ impl Run<'_, '_> {
             }
             let step = self.state.step;
             let asked = Instant::now();
-            let (xs, labels) = match batches.next() {
-                Some(Ok(batch)) => batch,
-                Some(Err(error)) => return Err(Error::Data { index: step, source: error.into() }),
-                None => return self.save().map(|_| Outcome::OutOfBatches),
-            };
+            let batch = batches.next().transpose();
+            let batch = batch.map_err(|error| Error::Data { index: step, source: error.into() });
             let wait = asked.elapsed().as_secs_f64();
-            let point = self.step(&xs, &labels, wait)?;
+            let Some((batch, share)) = self.fetched(batch)? else {
+                return self.save().map(|_| Outcome::OutOfBatches);
+            };
+            let point = self.step(batch, share, wait)?;
             self.state.step += 1;
             self.state.curve.push(point);
 
@@ -186,7 +205,8 @@ impl Run<'_, '_> {
             let saved = if due { self.save()? } else { None };
             let saved = saved.as_deref();
             let report = StepReport { step, steps, point: &point, watched, saved };
-            if observe(&report).is_break() && self.state.step < steps {
+            let stop = observe(&report).is_break();
+            if self.ranks.any(stop)? && self.state.step < steps {
                 self.save()?;
                 return Ok(Outcome::Stopped);
             }
@@ -204,13 +224,14 @@ impl Run<'_, '_> {
             return Ok(None);
         }
         let value = match (&mut self.watch, &self.ema) {
-            (Some(watch), Some(ema)) => exchanged(self.vars, ema.averages(), || watch(step))?,
-            (Some(watch), None) => watch(step)?,
+            (Some(watch), Some(ema)) => exchanged(self.vars, ema.averages(), || watch(step)),
+            (Some(watch), None) => watch(step),
             (None, _) => {
                 let last = self.state.curve.iter().rev().take(config.every as usize);
-                last.map(|point| f64::from(point.loss)).sum::<f64>() / config.every as f64
+                Ok(last.map(|point| f64::from(point.loss)).sum::<f64>() / config.every as f64)
             }
         };
+        let value = self.ranks.of_first(self.ranks.agree(value)?)?;
         if !value.is_finite() {
             return Err(Error::Watched { step, value });
         }
@@ -220,7 +241,8 @@ impl Run<'_, '_> {
             (config.keep_best, verdict.stale, &self.config.checkpoint)
         {
             self.update_state()?;
-            checkpoint::save(checkpoint.dir.join(BEST), self.vars, self.state)?;
+            let best = || checkpoint::save(checkpoint.dir.join(BEST), self.vars, self.state);
+            self.ranks.agree(if self.ranks.is_first() { best() } else { Ok(()) })?;
         }
         Ok(Some(value))
     }
@@ -246,8 +268,9 @@ impl Run<'_, '_> {
             return Ok(None);
         }
         self.update_state()?;
-        let path = checkpoint::save_step(checkpoint, self.vars, self.state)?;
+        let save = || checkpoint::save_step(checkpoint, self.vars, self.state).map(Some);
+        let path = self.ranks.agree(if self.ranks.is_first() { save() } else { Ok(None) })?;
         self.saved = Some(self.state.step);
-        Ok(Some(path))
+        Ok(path)
     }
 }

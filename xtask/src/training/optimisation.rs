@@ -43,6 +43,7 @@ pub fn fit_config(recipe: &Recipe, per_epoch: u64, folder: &Path) -> anyhow::Res
             keep: recipe.save.keep,
         }),
         objective: objective(recipe),
+        ..FitConfig::default()
     })
 }
 

@@ -1,6 +1,11 @@
 //! The settings of a run.
 
+use std::sync::Arc;
+
+use marey_layers::Statistics;
+
 use crate::checkpoint::CheckpointConfig;
+use crate::collective::Collective;
 use crate::error::{Error, Result};
 use crate::objective::Objective;
 use crate::optimizer::OptimizerConfig;
@@ -38,6 +43,13 @@ pub struct FitConfig {
     pub checkpoint: Option<CheckpointConfig>,
     /// What a step makes smaller.
     pub objective: Objective,
+    /// Whose statistics batch norms take while they train.
+    pub norms: Statistics,
+    /// The processes that take each step together, each on a part of its clips; this one alone where `None`.
+    pub collective: Option<Arc<dyn Collective>>,
+    /// Whether batch norms take the clips of all processes together as their batch, which each of them waits for twice in
+    /// a norm forward and once backward. They take those of their own process otherwise.
+    pub sync_norms: bool,
 }
 
 impl FitConfig {

@@ -4,6 +4,7 @@ use std::time::Instant;
 
 use candle::{DType, Tensor};
 use marey_layers::rng::train_step;
+use marey_layers::with_norms;
 
 use super::{FitConfig, Run};
 use crate::curve::Point;
@@ -13,12 +14,29 @@ use crate::gradients::{Gradients, Measured};
 /// The bit of a step's number from which the number of a batch's part stands.
 const PART: u32 = 40;
 
+/// Clips and their labels.
+type Clips = (Tensor, Tensor);
+
 impl Run<'_, '_> {
+    /// This rank's batch and its share of the step's clips; none where a rank has run out of batches.
+    pub(super) fn fetched(&self, batch: Result<Option<Clips>>) -> Result<Option<(Clips, f64)>> {
+        let max = self.config.max_clips.unwrap_or(usize::MAX);
+        let checked = batch.and_then(|batch| {
+            let Some((xs, labels)) = &batch else { return Ok((batch, None)) };
+            check_batch(self.state.step, xs, labels)?;
+            let clips = xs.dim(0)?;
+            Ok((batch, Some([clips, clips.div_ceil(max)])))
+        });
+        let (batch, sizes) = self.ranks.agree(checked)?;
+        Ok(batch.zip(self.ranks.share(sizes, self.config)?))
+    }
+
     /// Computes and takes the step that the state stands before.
-    pub(super) fn step(&mut self, xs: &Tensor, labels: &Tensor, wait: f64) -> Result<Point> {
+    pub(super) fn step(&mut self, batch: Clips, share: f64, wait: f64) -> Result<Point> {
         let (step, started) = (self.state.step, Instant::now());
-        check_batch(step, xs, labels)?;
-        let (mut grads, loss, accuracy) = self.gradients(xs, labels)?;
+        let norms = self.ranks.norms(self.config);
+        let (mut grads, loss, accuracy) = with_norms(norms, || self.gradients(&batch, share))?;
+        let (loss, accuracy) = self.ranks.sum(&mut grads, loss, accuracy)?;
 
         let rate = self.config.optimizer.rate() * self.config.schedule.factor(step);
         let rate = self.verdict.as_ref().map_or(rate, |verdict| rate * verdict.factor);
@@ -38,22 +56,30 @@ impl Run<'_, '_> {
         if let Some(ema) = &mut self.ema {
             ema.update(&self.optimizer)?;
         }
+        self.ranks.share_statistics(self.vars, self.config)?;
         let seconds = started.elapsed().as_secs_f64();
         Ok(Point { loss, accuracy, rate, gradient_norm: norm, seconds, wait })
     }
 
-    /// The gradients of a batch, its loss and, where it is measured, its accuracy.
-    fn gradients(&self, xs: &Tensor, labels: &Tensor) -> Result<(Gradients, f32, Option<f32>)> {
+    /// What a batch that is `of_step` of the step's clips adds to its gradients, its loss and, where
+    /// it is measured, its accuracy.
+    fn gradients(
+        &self,
+        (xs, labels): &Clips,
+        of_step: f64,
+    ) -> Result<(Gradients, f32, Option<f32>)> {
         let (step, FitConfig { seed, objective, max_clips, .. }) = (self.state.step, self.config);
-        let batch = objective.batch(xs, labels, *seed, step)?;
+        let seed = self.ranks.seed(*seed);
+        let batch = objective.batch(xs, labels, seed, step)?;
         let mut sum = (Gradients::default(), 0., None);
         let parts = batch.parts(max_clips.unwrap_or(usize::MAX))?;
         for (place, (part, share)) in parts.iter().enumerate() {
+            let share = share * of_step;
             // The first part draws what the whole batch would.
             let draws = step | (place as u64) << PART;
-            let (loss, accuracy) = train_step(*seed, draws, || -> Result<_> {
+            let (loss, accuracy) = train_step(seed, draws, || -> Result<_> {
                 let (loss, free) = objective.loss(self.network, part)?;
-                let loss = (loss * *share)?;
+                let loss = (loss * share)?;
                 sum.0.add(self.optimizer.gradients(&marey_layers::backward(&loss)?))?;
                 let accuracy = match free {
                     Some(accuracy) => Some(accuracy),
@@ -62,7 +88,7 @@ impl Run<'_, '_> {
                 Ok((loss.to_dtype(DType::F32)?.to_scalar::<f32>()?, accuracy))
             })?;
             sum.1 += loss;
-            sum.2 = accuracy.map(|accuracy| sum.2.unwrap_or(0.) + accuracy * *share as f32);
+            sum.2 = accuracy.map(|accuracy| sum.2.unwrap_or(0.) + accuracy * share as f32);
         }
         Ok(sum)
     }

@@ -7,9 +7,13 @@ mod checkpoint;
 mod evaluate;
 mod fit;
 mod kill;
+#[cfg(feature = "mpi")]
+mod mpi;
 mod optimizer;
 mod parts;
+mod precise;
+mod ranks;
 mod resume;
-
+mod threads;
 mod tiny;
 mod watch;

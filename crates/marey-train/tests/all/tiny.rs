@@ -26,16 +26,24 @@ pub(crate) struct Tiny {
 impl Tiny {
     /// `[N, 1, T, H, W]` to `[N, 3]`, with `width` channels between.
     pub(crate) fn new(width: usize) -> (Self, VarMap) {
+        Self::with_dropout(width, 0.5)
+    }
+
+    pub(crate) fn with_dropout(width: usize, p: f32) -> (Self, VarMap) {
         let vars = VarMap::new();
         let vb = seeded(&vars, 7, DType::F32, &Device::Cpu);
         let conv = vb.pp("conv");
         let network = Self {
             conv: conv3d_no_bias(1, width, [2, 3, 3], Default::default(), conv).unwrap(),
             norm: batch_norm(width, Default::default(), vb.pp("bn")).unwrap(),
-            dropout: dropout(0.5, &vb.pp("drop")).unwrap(),
+            dropout: dropout(p, &vb.pp("drop")).unwrap(),
             fc: linear(width, CLASSES, vb.pp("fc")).unwrap(),
         };
         (network, vars)
+    }
+
+    pub(crate) fn conv(&self) -> &Conv3d {
+        &self.conv
     }
 }
 

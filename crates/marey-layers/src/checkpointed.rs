@@ -1,0 +1,155 @@
+//! Layers whose activations are computed again when gradients come back, instead of being kept (Chen et al. 2016).
+
+use candle::backend::{BackendDevice, BackendStorage};
+use candle::{
+    CpuStorage, CudaStorage, CustomOp2, Layout, MetalStorage, Result, Shape, Tensor, Var, bail,
+};
+
+use crate::norms::{self, Scope};
+use crate::precision::{Precision, precision, with_precision};
+use crate::{backward, ops, order, rng, tape, trace};
+
+/// `segment(xs)`, of which only the output is kept while it trains: [`backward`](crate::backward()) runs `segment` again.
+///
+/// It takes a second forward pass, and memory for the activations of one segment instead of all. The pass is the same to the
+/// last bit: dropout draws the same masks, batch norms take the same statistics and do not move the running ones again. So
+/// gradients are those without it. `segment` depends on `xs` and on variables that stay as they are until then, and on
+/// no other tensor that wants a gradient.
+///
+/// # Errors
+///
+/// In the backward pass, where that is candle's own and not [`backward`](crate::backward()): it cannot be handed the
+/// gradients of the segment's variables.
+pub fn checkpointed(
+    segment: impl Fn(&Tensor) -> Result<Tensor> + Send + Sync + 'static,
+    xs: &Tensor,
+    train: bool,
+) -> Result<Tensor> {
+    if !train || trace::recording() {
+        return segment(xs);
+    }
+    let (off, step, norms) = (xs.detach(), rng::current_step(), norms::current());
+    let ys = segment(&off)?.detach();
+    let again = Again {
+        segment: Box::new(segment),
+        wanted: xs.track_op(),
+        xs: off,
+        last: ops::takes(&ys) && ys.rank() > 1,
+        step,
+        norms,
+        precision: precision(),
+    };
+    // Of a segment whose input wants no gradient, a variable that gets none has the output on the graph.
+    let from = match again.wanted {
+        true => xs.clone(),
+        false => Var::zeros((), ys.dtype(), xs.device())?.as_tensor().clone(),
+    };
+    match again.last {
+        true => order::first(&order::last(&ys)?.apply_op2(&from, again)?),
+        false => ys.apply_op2(&from, again),
+    }
+}
+
+type Segment = dyn Fn(&Tensor) -> Result<Tensor> + Send + Sync;
+
+/// What runs a segment again.
+struct Again {
+    segment: Box<Segment>,
+    /// Off the graph.
+    xs: Tensor,
+    /// Whether `xs` is to get a gradient.
+    wanted: bool,
+    /// Whether the output went on as `[N, .., C]`, the order that layers keep cells in.
+    last: bool,
+    step: Option<(u64, u64)>,
+    norms: Scope,
+    precision: Precision,
+}
+
+impl Again {
+    /// The segment's output of `xs`, as the forward pass computed it.
+    fn run(&self, xs: &Tensor) -> Result<Tensor> {
+        let run = || with_precision(self.precision, || (self.segment)(xs));
+        norms::again(self.norms.clone(), || match self.step {
+            Some((seed, step)) => rng::train_step(seed, step, run),
+            None => run(),
+        })
+    }
+
+    /// The gradient of `xs`, from that of the output; those of variables are handed to who asked for all.
+    fn gradient(&self, dys: &Tensor) -> Result<Option<Tensor>> {
+        let own = self.wanted.then(|| Var::from_tensor(&self.xs)).transpose()?;
+        let ys = self.run(own.as_ref().map_or(&self.xs, Var::as_tensor))?;
+        // Times 1, which a backward pass begins with: the gradient itself.
+        let loss = (ys * dys)?;
+        let mut all = backward(&loss)?;
+        let dxs = match own {
+            None => None,
+            Some(own) => Some(all.remove(&own).map_or_else(|| own.zeros_like(), Ok)?),
+        };
+        for variable in loss.sorted_nodes().into_iter().filter(|node| node.is_variable()) {
+            if tape::hand_on(variable, all.remove(variable))?.is_some() {
+                bail!("a checkpointed segment trains by `marey_layers::backward`, not by candle's")
+            }
+        }
+        Ok(dxs)
+    }
+}
+
+impl CustomOp2 for Again {
+    fn name(&self) -> &'static str {
+        "checkpointed"
+    }
+
+    fn cpu_fwd(
+        &self,
+        ys: &CpuStorage,
+        layout: &Layout,
+        _: &CpuStorage,
+        _: &Layout,
+    ) -> Result<(CpuStorage, Shape)> {
+        copy(ys, layout)
+    }
+
+    fn cuda_fwd(
+        &self,
+        ys: &CudaStorage,
+        layout: &Layout,
+        _: &CudaStorage,
+        _: &Layout,
+    ) -> Result<(CudaStorage, Shape)> {
+        copy(ys, layout)
+    }
+
+    fn metal_fwd(
+        &self,
+        ys: &MetalStorage,
+        layout: &Layout,
+        _: &MetalStorage,
+        _: &Layout,
+    ) -> Result<(MetalStorage, Shape)> {
+        copy(ys, layout)
+    }
+
+    fn bwd(
+        &self,
+        _: &Tensor,
+        _: &Tensor,
+        _: &Tensor,
+        dys: &Tensor,
+    ) -> Result<(Option<Tensor>, Option<Tensor>)> {
+        let dys = if self.last { order::first(dys)? } else { dys.clone() };
+        Ok((None, self.gradient(&dys)?))
+    }
+}
+
+/// The output is there already, off the graph.
+fn copy<S, D>(ys: &S, layout: &Layout) -> Result<(S, Shape)>
+where
+    S: BackendStorage<Device = D>,
+    D: BackendDevice<Storage = S>,
+{
+    let mut copy = ys.device().zeros_impl(layout.shape(), ys.dtype())?;
+    ys.copy_strided_src(&mut copy, 0, layout)?;
+    Ok((copy, layout.shape().clone()))
+}
