@@ -10,6 +10,9 @@ use rand::Rng;
 use crate::dataset::Dataset;
 use crate::error::{Error, Result};
 use crate::ordered::{Ordered, message};
+use crate::skipped::{Record, Skipped};
+use crate::timings::{Clock, Timings};
+use crate::videos::{Video, Videos};
 
 /// How videos become batches.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,6 +29,8 @@ pub struct LoaderConfig {
     pub shuffle: bool,
     /// Whether an epoch leaves out the videos that do not fill its last batch.
     pub drop_last: bool,
+    /// Whether videos that cannot be decoded are left out, and their batches smaller, instead of an error.
+    pub skip_broken: bool,
     /// Threads that make clips, at least 1.
     pub threads: usize,
     /// Batches that are made ahead, at least 1.
@@ -41,6 +46,7 @@ impl Default for LoaderConfig {
             seed: 0,
             shuffle: true,
             drop_last: true,
+            skip_broken: false,
             threads: std::thread::available_parallelism().map_or(1, usize::from),
             queue: 2,
         }
@@ -58,17 +64,6 @@ pub struct Batch {
     pub indices: Vec<usize>,
 }
 
-/// All clips of one video.
-#[derive(Debug, Clone)]
-pub struct Video {
-    /// `[n, C, T, H, W]`.
-    pub clips: Tensor,
-    /// The class.
-    pub label: u32,
-    /// The number of the video in the dataset.
-    pub index: usize,
-}
-
 /// The most frames of a video, in full size, that are held for several clips.
 const AT_ONCE: usize = 256;
 
@@ -84,6 +79,8 @@ pub struct Loader {
     dataset: Arc<dyn Dataset>,
     config: LoaderConfig,
     transform: Arc<Transform>,
+    skipped: Record,
+    clock: Clock,
 }
 
 impl Loader {
@@ -113,12 +110,25 @@ impl Loader {
         if len < if drop_last { batch } else { 1 } {
             return Err(Error::Config(format!("loader: {len} videos make no batch of {batch}")));
         }
-        Ok(Self { dataset, config, transform: Arc::new(transform) })
+        let transform = Arc::new(transform);
+        let (skipped, clock) = (Record::default(), Clock::default());
+        Ok(Self { dataset, config, transform, skipped, clock })
     }
 
     /// The dataset.
     pub fn dataset(&self) -> &Arc<dyn Dataset> {
         &self.dataset
+    }
+
+    /// With [`skip_broken`](LoaderConfig::skip_broken), the videos that were left out so far, each once, by their number. Those of
+    /// batches that were not handed out yet are not among them.
+    pub fn skipped(&self) -> Vec<Skipped> {
+        self.skipped.all()
+    }
+
+    /// What its threads have spent their time on so far.
+    pub fn timings(&self) -> Timings {
+        self.clock.timings()
     }
 
     /// Batches in an epoch.
@@ -129,7 +139,9 @@ impl Loader {
 
     /// The batches from number `step` on, epoch after epoch without end.
     ///
-    /// A batch of which a video could not be read is an error; the next one follows it.
+    /// A batch of which a video could not be read is an error; the next one follows it. With
+    /// [`skip_broken`](LoaderConfig::skip_broken) it has the others; where there are none, the next batch that has a video stands
+    /// in its place as well, so that a step's number still tells its batch, and an epoch without any is an error.
     ///
     /// # Errors
     ///
@@ -138,7 +150,8 @@ impl Loader {
         Batches::new(self, step, None)
     }
 
-    /// The batches of epoch `epoch`.
+    /// The batches of epoch `epoch`. With [`skip_broken`](LoaderConfig::skip_broken) it ends earlier where nothing of its last
+    /// batches can be read.
     ///
     /// # Errors
     ///
@@ -179,12 +192,13 @@ impl Loader {
                 Ok(Video { clips: stack(&clips)?, label: loader.dataset.label(index), index })
             })
         })?;
-        Ok(Videos { ordered, left: len })
+        let skipped = self.config.skip_broken.then(|| self.skipped.clone());
+        Ok(Videos { ordered, next: 0, len, skipped })
     }
 
     /// The clips of video `index` that `sampler` gives, transformed.
     fn clips(&self, index: usize, sampler: ClipSampler, rng: &mut ChaCha8Rng) -> Result<Vec<Clip>> {
-        let frames = self.dataset.num_frames(index)?;
+        let frames = self.clock.read(|| self.dataset.num_frames(index))?;
         let wanted = sampler.sample_short(frames, self.config.short, rng)?;
         let mut clips = Vec::with_capacity(wanted.len());
         let mut rest = &wanted[..];
@@ -197,13 +211,13 @@ impl Loader {
             };
             let (now, later) = rest.split_at(rest.iter().take_while(fits).count().max(1));
             rest = later;
-            let all = self.dataset.frames(index, &now.concat())?;
+            let all = self.clock.read(|| self.dataset.frames(index, &now.concat()))?;
             let mut from = 0;
             for clip in now {
                 let part = all.tensor().narrow(1, from, clip.len())?;
                 from += clip.len();
                 let part = Clip::with_channels(part, all.channels())?;
-                clips.push((self.transform)(part, rng)?);
+                clips.push(self.clock.transform(|| (self.transform)(part, rng))?);
             }
         }
         Ok(clips)
@@ -236,13 +250,19 @@ impl Loader {
 
 /// The batches of a [`Loader`].
 pub struct Batches {
-    ordered: Ordered<(Clip, u32, usize)>,
+    /// Each with the number of its video.
+    ordered: Ordered<(usize, Result<(Clip, u32)>)>,
     /// Videos of each epoch that are used, and videos in a batch.
     used: u64,
     batch: u64,
     /// Videos of this epoch that were handed out.
     place: u64,
     left: Option<u64>,
+    per_epoch: u64,
+    /// Where videos are left out, not handed on as errors.
+    skipped: Option<Record>,
+    /// What stands for so many batches before it that had no video.
+    again: Option<(Batch, u64)>,
 }
 
 impl Batches {
@@ -272,32 +292,43 @@ impl Batches {
                 }
             };
             let index = order[place as usize];
-            worker.guarded(index, || {
+            let sample = worker.guarded(index, || {
                 let mut rng = stream(worker.config.seed, "loader", mix(epoch, index as u64));
                 let mut clips = worker.clips(index, worker.config.sampler, &mut rng)?;
                 match (clips.pop(), clips.is_empty()) {
-                    (Some(clip), true) => Ok((clip, worker.dataset.label(index), index)),
+                    (Some(clip), true) => Ok((clip, worker.dataset.label(index))),
                     _ => Err(Error::Config("the sampler gave more than one clip".into())),
                 }
-            })
+            });
+            Ok((index, sample))
         })?;
-        Ok(Self { ordered, used, batch, place, left: steps })
+        let skipped = loader.config.skip_broken.then(|| loader.skipped.clone());
+        Ok(Self { ordered, used, batch, place, left: steps, per_epoch, skipped, again: None })
     }
 
-    fn next_batch(&mut self) -> Result<Batch> {
+    /// The next one, or nothing if none of its videos can be read.
+    fn next_batch(&mut self) -> Result<Option<Batch>> {
         let count = self.batch.min(self.used - self.place);
         self.place = (self.place + count) % self.used;
         // All of them are taken before an error is handed on, so that the next batch is whole.
         let samples: Vec<_> = (0..count).map(|_| self.ordered.next()).collect();
-        let samples = samples.into_iter().collect::<Result<Vec<_>>>()?;
         let (mut clips, mut labels, mut indices) = (vec![], vec![], vec![]);
-        for (clip, label, index) in samples {
+        for sample in samples {
+            let (index, sample) = sample?;
+            let sample = match &self.skipped {
+                None => Some(sample?),
+                Some(skipped) => skipped.pass(index, sample)?,
+            };
+            let Some((clip, label)) = sample else { continue };
             clips.push(clip);
             labels.push(label);
             indices.push(index);
         }
+        if indices.is_empty() {
+            return Ok(None);
+        }
         let labels = Tensor::from_vec(labels, indices.len(), &Device::Cpu)?;
-        Ok(Batch { clips: stack(&clips)?, labels, indices })
+        Ok(Some(Batch { clips: stack(&clips)?, labels, indices }))
     }
 }
 
@@ -305,29 +336,22 @@ impl Iterator for Batches {
     type Item = Result<Batch>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        if let Some(left) = &mut self.left {
-            *left = left.checked_sub(1)?;
+        if let Some((batch, times)) = self.again.take() {
+            self.again = (times > 1).then(|| (batch.clone(), times - 1));
+            return Some(Ok(batch));
         }
-        Some(self.next_batch())
-    }
-}
-
-/// The videos of a [`Loader`].
-pub struct Videos {
-    ordered: Ordered<Video>,
-    left: u64,
-}
-
-impl Iterator for Videos {
-    type Item = Result<Video>;
-
-    fn next(&mut self) -> Option<Self::Item> {
-        self.left = self.left.checked_sub(1)?;
-        Some(self.ordered.next())
-    }
-
-    fn size_hint(&self) -> (usize, Option<usize>) {
-        (self.left as usize, Some(self.left as usize))
+        for empty in 0..self.per_epoch {
+            if let Some(left) = &mut self.left {
+                *left = left.checked_sub(1)?;
+            }
+            if let Some(batch) = self.next_batch().transpose() {
+                self.again = batch.as_ref().ok().filter(|_| empty > 0).map(|b| (b.clone(), empty));
+                return Some(batch);
+            }
+        }
+        let first = self.skipped.as_ref().and_then(|skipped| skipped.all().into_iter().next());
+        let cause = first.map_or_else(String::new, |first| first.cause);
+        Some(Err(Error::Unreadable { cause: format!("no video of an epoch can be read: {cause}") }))
     }
 }
 
