@@ -92,7 +92,7 @@ fn missing(is: bool) -> Option<u8> {
 fn of_data(error: &DataError) -> Option<u8> {
     match error {
         DataError::NotFound { .. } => Some(MISSING),
-        DataError::Split { .. } => Some(CORRUPT),
+        DataError::Split { .. } | DataError::Unreadable { .. } => Some(CORRUPT),
         DataError::Video(error) => missing(error.is_not_found()),
         DataError::Flow(error) => of_flow(error),
         // What is boxed is not met as a cause of its own.

@@ -1,5 +1,6 @@
 //! The command line of marey: `cargo xtask COMMAND`.
 
+mod cache;
 mod cli;
 mod commands;
 mod exit;

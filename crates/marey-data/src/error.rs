@@ -61,6 +61,12 @@ pub enum Error {
     /// A video file could not be decoded.
     #[error(transparent)]
     Video(#[from] marey_video::Error),
+    /// A video was found to be no good before.
+    #[error("{cause}")]
+    Unreadable {
+        /// Why, with its file.
+        cause: String,
+    },
     /// An image could not be written.
     #[error("{path}: {source}")]
     Image {
@@ -100,6 +106,17 @@ pub enum Error {
 }
 
 impl Error {
+    /// A video is no good, and to read it again would not help ([`marey_video::Error::is_damage`]).
+    #[must_use]
+    pub fn is_damage(&self) -> bool {
+        match self {
+            Self::Video(error) => error.is_damage(),
+            Self::Sample { source, .. } => source.is_damage(),
+            Self::Unreadable { .. } => true,
+            _ => false,
+        }
+    }
+
     pub(crate) fn io(path: &Path, source: std::io::Error) -> Self {
         Self::Io { path: path.to_path_buf(), source }
     }

@@ -10,27 +10,30 @@
 //! system's locks reach. (When the power fails the system may lose images of the last minute; the manifest has their SHA-256.)
 
 use std::ops::ControlFlow;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread;
 
 use marey_flow::{Quantization, TvL1};
-use marey_video::{Frame, FrameSource, Options, sniff};
+use marey_video::{Frame, FrameSource, Options};
 
 mod config;
 mod digest;
 mod images;
 pub mod manifest;
 mod place;
+mod whole;
 
+pub(crate) use config::RESIZE;
 pub use config::{ExtractConfig, Range, Size, Warped};
 pub use digest::Digest;
+pub(crate) use images::jpeg;
 pub use manifest::{Manifest, Source};
+pub(crate) use whole::{Record, taken, whole};
 
 use crate::error::{Error, Result};
 use crate::ordered::message;
 use images::Images;
-use place::Place;
 
 /// Makes flow images of videos.
 #[derive(Debug, Clone)]
@@ -41,12 +44,12 @@ pub struct Extraction {
 
 /// What came of a video.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Outcome {
+pub enum Outcome<M = Manifest> {
     /// Its folder was made.
-    Made(Manifest),
+    Made(M),
     /// Its folder was there, of the same content by the same settings.
-    There(Manifest),
-    /// `observe` broke it off, and nothing is left.
+    There(M),
+    /// It was broken off, and nothing is left.
     Stopped,
 }
 
@@ -88,35 +91,13 @@ impl Extraction {
         redo: bool,
         observe: &mut dyn FnMut(Progress) -> ControlFlow<()>,
     ) -> Result<Outcome> {
-        let kind = sniff(video)?.to_string();
-        let place = Place::claim(folder)?;
-        let there = there(folder, redo)?;
-        let digest = Digest::of(video)?;
-        if let Some(there) = there {
-            let differences = there.differences(&digest, &self.config);
-            if differences.is_empty() {
-                return Ok(Outcome::There(there));
-            }
-            if !redo {
-                return Err(taken(folder, format!("made otherwise: {}", differences.join("; "))));
-            }
-        }
-        let mut frames = marey_video::open(video, &Options::default())?;
-        let (len, (width, height)) = (frames.len()?, frames.size());
-        let size = self.config.size.of((width, height))?;
-        let path = video.display().to_string();
-        let decoder = frames.decoder()?;
-        let source = Source { path, digest, kind, decoder, frames: len, width, height };
-        place.begin()?;
-        let Some(rules) = self.write(video, &mut *frames, &place.work, observe)? else {
-            return Ok(Outcome::Stopped);
+        let make = |source: Source, frames: &mut dyn FrameSource, work: &Path| {
+            let size = self.config.size.of((source.width, source.height))?;
+            let Some(rules) = self.write(video, frames, work, observe)? else { return Ok(None) };
+            let (count, files) = (rules.len(), Digest::of(work)?);
+            Ok(Some(Manifest::new(source, self.config, count, size, ranges(rules), files)))
         };
-        let count = rules.len();
-        let files = Digest::of(&place.work)?;
-        let manifest = Manifest::new(source, self.config, count, size, ranges(rules), files);
-        manifest.write(&place.work)?;
-        place.finish()?;
-        Ok(Outcome::Made(manifest))
+        whole(video, folder, redo, &self.config, &Options::default(), make)
     }
 
     /// Writes all images; what the bytes of each field mean, or nothing if it was broken off.
@@ -174,27 +155,6 @@ fn decode(frames: &mut dyn FrameSource, every: usize, to: &SyncSender<Frame>) ->
         }
     })?;
     Ok(())
-}
-
-/// The manifest of `folder`, if it is there and can be compared.
-fn there(folder: &Path, redo: bool) -> Result<Option<Manifest>> {
-    let is_empty = |folder: &Path| {
-        let mut entries = std::fs::read_dir(folder).map_err(|e| Error::io(folder, e))?;
-        Ok::<_, Error>(entries.next().is_none())
-    };
-    match Manifest::read(folder) {
-        Ok(None) if folder.exists() && !(folder.is_dir() && is_empty(folder)?) => Err(taken(
-            folder,
-            format!("not made here, for it has no {}; it is left as it is", manifest::NAME),
-        )),
-        // What cannot be read is a manifest all the same.
-        Err(Error::Taken { .. }) if redo => Ok(None),
-        read => read,
-    }
-}
-
-fn taken(folder: &Path, what: String) -> Error {
-    Error::Taken { folder: PathBuf::from(folder), what }
 }
 
 /// The ranges that bytes cannot be understood without.

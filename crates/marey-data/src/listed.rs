@@ -5,11 +5,12 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use marey_clip::Clip;
-use marey_video::{FrameSource, Options};
+use marey_video::{FrameSource, Known, Options};
 
 use crate::clips::clips;
 use crate::dataset::Dataset;
 use crate::error::{Error, Result};
+use crate::index::{Found, Indexed, look_up};
 
 /// One video of a list.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -69,13 +70,17 @@ pub struct Listed {
     absent: Arc<[Entry]>,
     stream: usize,
     options: Options,
-    lengths: Vec<OnceLock<usize>>,
-    /// Videos that were looked through and are not being read.
+    /// What each video was found to be, once it was looked through.
+    found: Vec<OnceLock<Found>>,
+    /// Videos that are open and not being read.
     open: Mutex<BTreeMap<usize, Box<dyn FrameSource>>>,
 }
 
-/// Videos kept open: to open one may mean to decode it. Half of the files a process may usually open.
-const KEPT: usize = 512;
+/// Videos kept open, since a folder of frames is listed when it is opened: a quarter of the files a process may usually open.
+const KEPT: usize = 256;
+
+/// The most frames that they have together: each may take a path, or a place in its file.
+const KEPT_FRAMES: usize = 1 << 18;
 
 impl Listed {
     /// The videos of `listing`; `options` are for decoding.
@@ -127,8 +132,36 @@ impl Listed {
         stream: usize,
         options: Options,
     ) -> Self {
-        let lengths = listing.entries.iter().map(|_| OnceLock::new()).collect();
-        Self { listing, folder, absent, stream, options, lengths, open: Mutex::default() }
+        let found = listing.entries.iter().map(|_| OnceLock::new()).collect();
+        Self { listing, folder, absent, stream, options, found, open: Mutex::default() }
+    }
+
+    /// The same videos, of which is known from the start how many frames they have: `file` says so, of those that have the size
+    /// and the time of change that they had then and are decoded by the same settings. All others are looked through first, on
+    /// `threads` threads, and added to the file; a video that cannot be decoded is kept as such. `progress` is told how many of
+    /// how many were looked through. Several processes may use one file.
+    ///
+    /// A file that is damaged, or of another version, is made anew, and one that cannot be written is a note.
+    ///
+    /// # Errors
+    ///
+    /// If no thread can be started. What is wrong with a video is no error but in the answer.
+    pub fn with_index(
+        mut self,
+        file: &Path,
+        threads: usize,
+        progress: impl FnMut(usize, usize),
+    ) -> Result<(Self, Indexed)> {
+        let paths: Vec<PathBuf> = (0..self.len()).map(|index| self.path(index)).collect();
+        let (found, report) = look_up(file, &paths, &self.options, threads, progress)?;
+        let cell = |found: Option<Found>| found.map_or_else(OnceLock::new, OnceLock::from);
+        self.found = found.into_iter().map(cell).collect();
+        Ok((self, report))
+    }
+
+    /// The folder that the paths of the videos begin in.
+    pub fn folder(&self) -> &Path {
+        &self.folder
     }
 
     /// What there is of every video.
@@ -182,17 +215,34 @@ impl Listed {
     ) -> Result<T> {
         // Taken out, so that other videos are read meanwhile.
         let kept = self.kept().remove(&index);
-        let mut source = match kept {
-            Some(source) => source,
-            None => marey_video::open(self.path(index), &self.options)?,
+        let mut source = match (kept, self.found[index].get()) {
+            (Some(source), _) => source,
+            (None, Some(_)) => {
+                marey_video::open_known(self.path(index), self.known(index)?, &self.options)?
+            }
+            (None, None) => marey_video::open(self.path(index), &self.options)?,
         };
+        let known = Known { frames: source.len()?, size: source.size() };
+        self.found[index].get_or_init(|| Ok(known));
         let result = f(&mut *source)?;
         let mut kept = self.kept();
-        if kept.len() >= KEPT {
+        kept.insert(index, source);
+        let frames = |index: &usize| self.known(*index).map_or(0, |known| known.frames);
+        while kept.len() > KEPT || kept.keys().map(frames).sum::<usize>() > KEPT_FRAMES {
             kept.pop_first();
         }
-        kept.insert(index, source);
         Ok(result)
+    }
+
+    /// What video `index` is, which is looked through if nobody did before.
+    fn known(&self, index: usize) -> Result<Known> {
+        match self.found[index].get() {
+            Some(Ok(known)) => Ok(*known),
+            Some(Err(cause)) => Err(Error::Unreadable { cause: cause.clone() }),
+            None => {
+                self.with(index, |video| Ok(Known { frames: video.len()?, size: video.size() }))
+            }
+        }
     }
 
     fn kept(&self) -> MutexGuard<'_, BTreeMap<usize, Box<dyn FrameSource>>> {
@@ -218,11 +268,7 @@ impl Dataset for Listed {
     }
 
     fn num_frames(&self, index: usize) -> Result<usize> {
-        if let Some(frames) = self.lengths[index].get() {
-            return Ok(*frames);
-        }
-        let frames = self.with(index, |video| Ok(video.len()?))?;
-        Ok(*self.lengths[index].get_or_init(|| frames))
+        Ok(self.known(index)?.frames)
     }
 
     fn frames(&self, index: usize, which: &[usize]) -> Result<Clip> {

@@ -1,8 +1,8 @@
 //! Batches of clips, made ahead of time on other threads.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
-use candle::{Device, Tensor};
+use candle::Tensor;
 use marey_clip::{Clip, ClipSampler, Short, Window, stack};
 use marey_layers::rng::{ChaCha8Rng, stream};
 use rand::Rng;
@@ -12,6 +12,13 @@ use crate::error::{Error, Result};
 use crate::modality::Modality;
 use crate::ordered::{Ordered, message};
 use crate::shard::Shard;
+use crate::skipped::{Record, Skipped};
+use crate::timings::{Clock, Timings};
+use crate::videos::{Video, Videos};
+
+mod batches;
+
+pub use batches::Batches;
 
 /// How videos become batches.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,6 +38,8 @@ pub struct LoaderConfig {
     pub shuffle: bool,
     /// Whether an epoch leaves out the videos that do not fill its last batch.
     pub drop_last: bool,
+    /// Whether videos that cannot be decoded are left out, and their batches smaller, instead of an error.
+    pub skip_broken: bool,
     /// Threads that make clips, at least 1.
     pub threads: usize,
     /// Batches that are made ahead, at least 1.
@@ -47,6 +56,7 @@ impl Default for LoaderConfig {
             seed: 0,
             shuffle: true,
             drop_last: true,
+            skip_broken: false,
             threads: std::thread::available_parallelism().map_or(1, usize::from),
             queue: 2,
         }
@@ -62,17 +72,6 @@ pub struct Batch {
     pub labels: Tensor,
     /// The numbers of the videos in the dataset.
     pub indices: Vec<usize>,
-}
-
-/// All clips of one video.
-#[derive(Debug, Clone)]
-pub struct Video {
-    /// `[n, C, T, H, W]`.
-    pub clips: Tensor,
-    /// The class.
-    pub label: u32,
-    /// The number of the video in the dataset.
-    pub index: usize,
 }
 
 /// The most frames of a video, in full size, that are held for several clips.
@@ -91,6 +90,8 @@ pub struct Loader {
     config: LoaderConfig,
     transform: Arc<Transform>,
     modality: Modality,
+    skipped: Record,
+    clock: Clock,
 }
 
 impl Loader {
@@ -131,7 +132,9 @@ impl Loader {
                 config.shard
             )));
         }
-        Ok(Self { dataset, config, transform: Arc::new(transform), modality: Modality::Rgb })
+        let transform = Arc::new(transform);
+        let (skipped, clock) = (Record::default(), Clock::default());
+        Ok(Self { dataset, config, transform, modality: Modality::Rgb, skipped, clock })
     }
 
     /// With transforms that are given the [`frames`](Modality::frames) of `modality` in place of those of the sampler.
@@ -144,6 +147,17 @@ impl Loader {
         &self.dataset
     }
 
+    /// With [`skip_broken`](LoaderConfig::skip_broken), the videos that were left out so far, each once, by their number. Those of
+    /// batches that were not handed out yet are not among them.
+    pub fn skipped(&self) -> Vec<Skipped> {
+        self.skipped.all()
+    }
+
+    /// What its threads have spent their time on so far.
+    pub fn timings(&self) -> Timings {
+        self.clock.timings()
+    }
+
     /// Batches in an epoch.
     pub fn steps_per_epoch(&self) -> u64 {
         let (len, batch) = (self.dataset.len(), self.config.batch);
@@ -152,7 +166,9 @@ impl Loader {
 
     /// The batches from number `step` on, epoch after epoch without end.
     ///
-    /// A batch of which a video could not be read is an error; the next one follows it.
+    /// A batch of which a video could not be read is an error; the next one follows it. With
+    /// [`skip_broken`](LoaderConfig::skip_broken) it has the others; where there are none, the next batch that has a video stands
+    /// in its place as well, so that a step's number still tells its batch, and an epoch without any is an error.
     ///
     /// # Errors
     ///
@@ -161,7 +177,8 @@ impl Loader {
         Batches::new(self, step, None)
     }
 
-    /// The batches of epoch `epoch`.
+    /// The batches of epoch `epoch`. With [`skip_broken`](LoaderConfig::skip_broken) it ends earlier where nothing of its last
+    /// batches can be read.
     ///
     /// # Errors
     ///
@@ -192,9 +209,11 @@ impl Loader {
         sampler: ClipSampler,
         views: impl Fn(Clip) -> candle::Result<Vec<Clip>> + Send + Sync + 'static,
     ) -> Result<Videos> {
-        let (loader, left) = (self.clone(), self.dataset.len().saturating_sub(first) as u64);
-        let ordered = Ordered::new(self.config.threads, self.config.queue, left, move |job| {
-            let index = first + job as usize;
+        let (loader, len) = (self.clone(), self.dataset.len() as u64);
+        let first = (first as u64).min(len);
+        let jobs = len - first;
+        let ordered = Ordered::new(self.config.threads, self.config.queue, jobs, move |job| {
+            let index = (first + job) as usize;
             loader.guarded(index, || {
                 let mut rng = stream(loader.config.seed, "loader/videos", index as u64);
                 let mut clips = Vec::new();
@@ -204,12 +223,13 @@ impl Loader {
                 Ok(Video { clips: stack(&clips)?, label: loader.dataset.label(index), index })
             })
         })?;
-        Ok(Videos { ordered, left })
+        let skipped = self.config.skip_broken.then(|| self.skipped.clone());
+        Ok(Videos { ordered, next: first, len, skipped })
     }
 
     /// The clips of video `index` that `sampler` gives, transformed.
     fn clips(&self, index: usize, sampler: ClipSampler, rng: &mut ChaCha8Rng) -> Result<Vec<Clip>> {
-        let frames = self.dataset.num_frames(index)?;
+        let frames = self.clock.read(|| self.dataset.num_frames(index))?;
         let wanted = sampler.sample_short(frames, self.config.short, rng)?;
         let wanted: Vec<_> = wanted.iter().map(|clip| self.modality.frames(clip, frames)).collect();
         let mut clips = Vec::with_capacity(wanted.len());
@@ -223,13 +243,13 @@ impl Loader {
             };
             let (now, later) = rest.split_at(rest.iter().take_while(fits).count().max(1));
             rest = later;
-            let all = self.dataset.frames(index, &now.concat())?;
+            let all = self.clock.read(|| self.dataset.frames(index, &now.concat()))?;
             let mut from = 0;
             for clip in now {
                 let part = all.tensor().narrow(1, from, clip.len())?;
                 from += clip.len();
                 let part = Clip::with_channels(part, all.channels())?;
-                clips.push((self.transform)(part, rng)?);
+                clips.push(self.clock.transform(|| (self.transform)(part, rng))?);
             }
         }
         Ok(clips)
@@ -258,116 +278,4 @@ impl Loader {
         }
         order
     }
-}
-
-/// The batches of a [`Loader`].
-pub struct Batches {
-    ordered: Ordered<(Clip, u32, usize)>,
-    /// Videos of each epoch that are used, and videos in a batch.
-    used: u64,
-    batch: u64,
-    shard: Shard,
-    /// Videos of this epoch that were handed out, by all shards.
-    place: u64,
-    left: Option<u64>,
-}
-
-impl Batches {
-    fn new(loader: &Loader, step: u64, steps: Option<u64>) -> Result<Self> {
-        let batch = loader.config.batch as u64;
-        let per_epoch = loader.steps_per_epoch();
-        let used = (loader.dataset.len() as u64).min(per_epoch * batch);
-        let (epoch, place) = (step / per_epoch, step % per_epoch * batch);
-        let shard = loader.config.shard;
-        // Jobs are this shard's videos, one after the other.
-        let own = shard.len(batch);
-        let per_epoch = used / batch * own + shard.len(used % batch);
-        let first = epoch * per_epoch + place / batch * own;
-        let jobs = if steps.is_some() { per_epoch - place / batch * own } else { u64::MAX - first };
-        let ahead = loader.config.queue * own as usize;
-        let worker = loader.clone();
-        // At the end of an epoch threads work on two: both orders are kept.
-        let orders: Mutex<Vec<(u64, Arc<[usize]>)>> = Mutex::new(Vec::new());
-        let ordered = Ordered::new(loader.config.threads, ahead, jobs, move |job| {
-            let (epoch, job) = ((first + job) / per_epoch, (first + job) % per_epoch);
-            let start = job / own * batch;
-            let place = start + shard.of(batch.min(used - start)).start + job % own;
-            let order = {
-                let mut orders = orders.lock().unwrap_or_else(PoisonError::into_inner);
-                match orders.iter().find(|(e, _)| *e == epoch) {
-                    Some((_, order)) => order.clone(),
-                    None => {
-                        let order = worker.order(epoch);
-                        orders.retain(|(e, _)| *e + 1 >= epoch);
-                        orders.push((epoch, order.clone()));
-                        order
-                    }
-                }
-            };
-            let index = order[place as usize];
-            worker.guarded(index, || {
-                let mut rng = stream(worker.config.seed, "loader", mix(epoch, index as u64));
-                let mut clips = worker.clips(index, worker.config.sampler, &mut rng)?;
-                match (clips.pop(), clips.is_empty()) {
-                    (Some(clip), true) => Ok((clip, worker.dataset.label(index), index)),
-                    _ => Err(Error::Config("the sampler gave more than one clip".into())),
-                }
-            })
-        })?;
-        Ok(Self { ordered, used, batch, shard, place, left: steps })
-    }
-
-    fn next_batch(&mut self) -> Result<Batch> {
-        let count = self.batch.min(self.used - self.place);
-        self.place = (self.place + count) % self.used;
-        // All of them are taken before an error is handed on, so that the next batch is whole.
-        let samples: Vec<_> = (0..self.shard.len(count)).map(|_| self.ordered.next()).collect();
-        let samples = samples.into_iter().collect::<Result<Vec<_>>>()?;
-        let (mut clips, mut labels, mut indices) = (vec![], vec![], vec![]);
-        for (clip, label, index) in samples {
-            clips.push(clip);
-            labels.push(label);
-            indices.push(index);
-        }
-        let labels = Tensor::from_vec(labels, indices.len(), &Device::Cpu)?;
-        Ok(Batch { clips: stack(&clips)?, labels, indices })
-    }
-}
-
-impl Iterator for Batches {
-    type Item = Result<Batch>;
-
-    fn next(&mut self) -> Option<Self::Item> {
-        if let Some(left) = &mut self.left {
-            *left = left.checked_sub(1)?;
-        }
-        Some(self.next_batch())
-    }
-}
-
-/// The videos of a [`Loader`].
-pub struct Videos {
-    ordered: Ordered<Video>,
-    left: u64,
-}
-
-impl Iterator for Videos {
-    type Item = Result<Video>;
-
-    fn next(&mut self) -> Option<Self::Item> {
-        self.left = self.left.checked_sub(1)?;
-        Some(self.ordered.next())
-    }
-
-    fn size_hint(&self) -> (usize, Option<usize>) {
-        (self.left as usize, Some(self.left as usize))
-    }
-}
-
-/// One number for an epoch and a video: SplitMix64's finaliser between the two.
-fn mix(epoch: u64, index: u64) -> u64 {
-    let mut z = epoch.wrapping_add(0x9e37_79b9_7f4a_7c15);
-    z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    (z ^ (z >> 31)).wrapping_add(index)
 }

@@ -148,6 +148,20 @@ impl Error {
         matches!(self, Self::NotFound { .. })
     }
 
+    /// The file itself is no good, and to read it again or elsewhere would not help; as opposed to a program that is
+    /// missing, a disk that fails, and a wish that cannot be met.
+    #[must_use]
+    pub fn is_damage(&self) -> bool {
+        matches!(
+            self,
+            Self::NotAVideo { .. }
+                | Self::NoVideoTrack { .. }
+                | Self::Truncated { .. }
+                | Self::DecoderFailed { .. }
+                | Self::FrameSize { .. }
+        )
+    }
+
     /// The file or folder the error is about.
     #[must_use]
     pub fn path(&self) -> &std::path::Path {

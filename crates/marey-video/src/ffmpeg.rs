@@ -15,7 +15,8 @@ use std::{
 };
 
 use crate::{
-    Error, Frame, FrameSource, Kind, Options, Result, container::Facts, error::Unit, source::Wanted,
+    Error, Frame, FrameSource, Kind, Known, Options, Result, container::Facts, error::Unit,
+    source::Wanted,
 };
 use child::Child;
 use command::Pass;
@@ -35,16 +36,26 @@ pub(crate) struct Ffmpeg {
 const LINE_LIMIT: usize = 4096;
 
 impl Ffmpeg {
-    /// Decodes the whole video to count its frames.
-    pub(crate) fn open(path: &Path, kind: &Kind, facts: &Facts, options: &Options) -> Result<Self> {
+    /// Decodes the whole video to count its frames, unless they are known.
+    pub(crate) fn open(
+        path: &Path,
+        kind: &Kind,
+        facts: &Facts,
+        known: Option<Known>,
+        options: &Options,
+    ) -> Result<Self> {
+        let Known { frames, size } = known.unwrap_or_default();
         let mut source = Self {
             path: path.to_path_buf(),
             kind: kind.clone(),
-            len: 0,
-            size: (0, 0),
+            len: frames,
+            size,
             fps: facts.fps,
             options: options.clone(),
         };
+        if known.is_some() {
+            return Ok(source);
+        }
         source.count()?;
         // Fewer frames than stored pictures is usual (a packed B-frame leaves an empty picture, two fields may
         // be two pictures); less than half is not.

@@ -7,7 +7,7 @@ use std::{
 };
 
 use crate::{
-    Error, Frame, FrameSource, Options, Result,
+    Error, Frame, FrameSource, Known, Options, Result,
     disk::{Disk, number},
     error::Unit,
     jpeg,
@@ -27,7 +27,7 @@ impl Images {
     /// hidden files and folders are passed over. Where names of several series lie together, as
     /// `img_00001.jpg` and `flow_x_00001.jpg` do, those of `flow_` are passed over, and more than one
     /// remaining series is refused.
-    pub(crate) fn folder(path: &Path, options: &Options) -> Result<Self> {
+    pub(crate) fn folder(path: &Path, known: Option<Known>, options: &Options) -> Result<Self> {
         let mut images = Vec::new();
         for entry in fs::read_dir(path).map_err(|e| Error::io(path, e))? {
             let entry = entry.map_err(|e| Error::io(path, e))?.path();
@@ -46,7 +46,7 @@ impl Images {
         all.dedup();
         match all.as_slice() {
             [] => not_a_video("a folder without JPEG or PNG images".to_string()),
-            [_] => Self::new(path, images, options),
+            [_] => Self::new(path, images, known, options),
             [a, .., b] => {
                 let (a, b) = (a.escape_ascii(), b.escape_ascii());
                 not_a_video(format!("a folder of several series of images, as \"{a}\" and \"{b}\""))
@@ -56,12 +56,19 @@ impl Images {
 
     /// One image.
     pub(crate) fn single(path: &Path, options: &Options) -> Result<Self> {
-        Self::new(path, vec![path.to_path_buf()], options)
+        Self::new(path, vec![path.to_path_buf()], None, options)
     }
 
-    fn new(path: &Path, images: Vec<PathBuf>, options: &Options) -> Result<Self> {
-        let first = decode(&images[0], options)?;
-        let size = (first.width, first.height);
+    fn new(
+        path: &Path,
+        images: Vec<PathBuf>,
+        known: Option<Known>,
+        options: &Options,
+    ) -> Result<Self> {
+        let size = match known {
+            Some(known) => known.size,
+            None => decode(&images[0], options).map(|first| (first.width, first.height))?,
+        };
         Ok(Self { path: path.to_path_buf(), images, size, options: options.clone() })
     }
 

@@ -16,7 +16,7 @@ mod y4m;
 mod yuv;
 
 pub use error::{Error, Result, Unit};
-pub use open::open;
+pub use open::{open, open_jpegs, open_known};
 pub use options::Options;
 pub use sniff::{Container, Kind, sniff};
-pub use source::{Frame, FrameSource};
+pub use source::{Frame, FrameSource, Known};

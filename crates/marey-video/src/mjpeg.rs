@@ -66,6 +66,12 @@ impl MotionJpeg {
         Self::new(path, disk, places, None, options)
     }
 
+    /// The images at known places.
+    pub(crate) fn at(path: &Path, places: Vec<(u64, u64)>, options: &Options) -> Result<Self> {
+        options.check_frames(path, places.len())?;
+        Self::new(path, Disk::open(path)?, places, None, options)
+    }
+
     fn new(
         path: &Path,
         mut disk: Disk,

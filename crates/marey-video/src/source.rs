@@ -21,6 +21,15 @@ impl std::fmt::Debug for Frame {
     }
 }
 
+/// What was found out of a video when it was looked through.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Known {
+    /// The number of frames.
+    pub frames: usize,
+    /// Width and height of every frame.
+    pub size: (u32, u32),
+}
+
 /// A video whose frames can be had.
 ///
 /// Index `n` is the n-th displayed frame, from 0, whatever its time stamp: with a variable frame rate the

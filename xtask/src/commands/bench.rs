@@ -1,6 +1,7 @@
 //! `bench`: how fast, and how much memory.
 
 mod compare;
+mod data;
 mod flow;
 mod layer;
 mod model;
@@ -11,6 +12,7 @@ pub enum Bench {
     Model(model::Args),
     Layer(layer::Args),
     Flow(flow::Args),
+    Data(data::Args),
 }
 
 pub fn run(bench: &Bench) -> anyhow::Result<u8> {
@@ -18,6 +20,7 @@ pub fn run(bench: &Bench) -> anyhow::Result<u8> {
         Bench::Model(args) => model::run(args),
         Bench::Layer(args) => layer::run(args),
         Bench::Flow(args) => flow::run(args),
+        Bench::Data(args) => data::run(args),
     }
 }
 

@@ -9,6 +9,7 @@ mod videos;
 use std::path::PathBuf;
 
 use marey::flow::Preset;
+pub(super) use names::{Named, named};
 pub(super) use pair::image;
 
 use crate::exit::{self, failure};

@@ -6,6 +6,7 @@ mod data;
 mod files;
 mod flow;
 mod fuse;
+mod prepare;
 mod refusals;
 mod reproduce;
 mod support;

@@ -55,7 +55,7 @@ pub enum Size {
 }
 
 /// How frames come to another size.
-pub(super) const RESIZE: &str =
+pub(crate) const RESIZE: &str =
     "marey-clip: bilinear between pixel centres, without antialiasing, rounded";
 
 /// The largest area of an image, in pixels.
@@ -130,13 +130,13 @@ impl Size {
         match u64::from(w) * u64::from(h) {
             1..=MOST_PIXELS => Ok((w, h)),
             _ => Err(Error::Config(format!(
-                "flow images of {w}x{h} pixels: at least one is wanted, and {MOST_PIXELS} at most"
+                "images of {w}x{h} pixels: at least one is wanted, and {MOST_PIXELS} at most"
             ))),
         }
     }
 
     /// The bytes of `frame` at this size.
-    pub(super) fn bring(self, frame: Frame) -> Result<Frame> {
+    pub(crate) fn bring(self, frame: Frame) -> Result<Frame> {
         let (width, height) = self.of((frame.width, frame.height))?;
         if (width, height) == (frame.width, frame.height) {
             return Ok(frame);

@@ -100,12 +100,18 @@ impl<'a> Images<'a> {
         let rules = [range.rule(field.x())?, range.rule(field.y())?];
         write_flow_images(self.folder, number, field, rules, quality)?;
         let path = self.folder.join(format!("img_{number:05}.jpg"));
-        let Frame { width, height, data } = &image.frame;
-        let mut bytes = Vec::new();
-        JpegEncoder::new_with_quality(&mut bytes, quality)
-            .write_image(data, *width, *height, ExtendedColorType::Rgb8)
-            .map_err(|source| Error::Image { path: path.clone(), source })?;
+        let bytes = jpeg(&image.frame, quality, &path)?;
         fs::write(&path, bytes).map_err(|e| Error::io(&path, e))?;
         Ok(rules)
     }
+}
+
+/// A frame as a JPEG, which is to be called `path`.
+pub(crate) fn jpeg(frame: &Frame, quality: u8, path: &Path) -> Result<Vec<u8>> {
+    let Frame { width, height, data } = frame;
+    let mut bytes = Vec::new();
+    JpegEncoder::new_with_quality(&mut bytes, quality)
+        .write_image(data, *width, *height, ExtendedColorType::Rgb8)
+        .map_err(|source| Error::Image { path: path.to_path_buf(), source })?;
+    Ok(bytes)
 }

@@ -3,19 +3,22 @@
 use std::path::Path;
 
 use marey_flow::Quantization;
+use marey_video::FrameSource;
 use marey_weights::write_atomically;
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::config::ExtractConfig;
 use super::digest::Digest;
+use super::whole::Record;
 use crate::error::{Error, Result};
 
 /// Its name in the folder of the images.
 pub const NAME: &str = "manifest.json";
 
 /// The version of what stands in it. Another one is not read.
-const FORMAT: u32 = 1;
+pub(crate) const FORMAT: u32 = 1;
 
 /// What the flow images of a video were made of, and how.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -66,6 +69,32 @@ pub struct Source {
     pub height: u32,
 }
 
+impl Source {
+    /// The video at `path`, of this content and kind, that `frames` reads.
+    pub(crate) fn of(
+        path: &Path,
+        digest: Digest,
+        kind: String,
+        frames: &mut dyn FrameSource,
+    ) -> Result<Self> {
+        let (path, decoder) = (path.display().to_string(), frames.decoder()?);
+        let (len, (width, height)) = (frames.len()?, frames.size());
+        Ok(Self { path, digest, kind, decoder, frames: len, width, height })
+    }
+}
+
+impl Record for Manifest {
+    type Settings = ExtractConfig;
+
+    fn source(&self) -> &Source {
+        &self.source
+    }
+
+    fn settings(&self) -> &ExtractConfig {
+        &self.settings
+    }
+}
+
 impl Manifest {
     /// A manifest of this version of marey.
     pub(super) fn new(
@@ -98,32 +127,7 @@ impl Manifest {
     ///
     /// If it cannot be read, or is of another version.
     pub fn read(folder: &Path) -> Result<Option<Self>> {
-        #[derive(Deserialize)]
-        struct Version {
-            format: u32,
-        }
-        let path = folder.join(NAME);
-        let text = match std::fs::read(&path) {
-            Ok(text) => text,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
-            Err(error) => return Err(Error::io(&path, error)),
-        };
-        let broken = |error: serde_json::Error| Error::Taken {
-            folder: path.clone(),
-            what: format!("not a manifest of flow images: {error}"),
-        };
-        let version: Version = serde_json::from_slice(&text).map_err(broken)?;
-        if version.format != FORMAT {
-            let what = format!("a manifest of format {}, and {FORMAT} is known", version.format);
-            return Err(Error::Taken { folder: path, what });
-        }
-        serde_json::from_slice(&text).map(Some).map_err(broken)
-    }
-
-    pub(super) fn write(&self, folder: &Path) -> Result<()> {
-        let mut text = serde_json::to_vec_pretty(self).map_err(|e| Error::Config(e.to_string()))?;
-        text.push(b'\n');
-        write_atomically(folder.join(NAME), &text).map_err(|e| Error::io(&e.path, e.source))
+        read(folder)
     }
 
     /// What the bytes of the x and y image of a field mean, the field numbered from 0.
@@ -137,28 +141,62 @@ impl Manifest {
             }
         }
     }
+}
 
-    /// What keeps these images from being those of a video of this content by these settings, one thing each.
-    pub(super) fn differences(&self, source: &Digest, settings: &ExtractConfig) -> Vec<String> {
-        let mut all = Vec::new();
-        if self.source.digest != *source {
-            let (was, now) = (&self.source.digest, source);
-            let short = |digest: &Digest| digest.sha256.chars().take(8).collect::<String>();
-            all.push(format!(
-                "the video was another one ({} bytes, SHA-256 {}.., now {} bytes, {}..)",
-                was.bytes,
-                short(was),
-                now.bytes,
-                short(now)
-            ));
-        }
-        differ("", &value(&self.settings), &value(settings), &mut all);
-        all
+/// The manifest in `folder`, or nothing if there is none.
+pub(super) fn read<R: DeserializeOwned>(folder: &Path) -> Result<Option<R>> {
+    #[derive(Deserialize)]
+    struct Version {
+        format: u32,
     }
+    let path = folder.join(NAME);
+    let text = match std::fs::read(&path) {
+        Ok(text) => text,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(Error::io(&path, error)),
+    };
+    let broken = |error: serde_json::Error| Error::Taken {
+        folder: path.clone(),
+        what: format!("not a manifest of such images: {error}"),
+    };
+    let version: Version = serde_json::from_slice(&text).map_err(broken)?;
+    if version.format != FORMAT {
+        let what = format!("a manifest of format {}, and {FORMAT} is known", version.format);
+        return Err(Error::Taken { folder: path, what });
+    }
+    serde_json::from_slice(&text).map(Some).map_err(broken)
+}
+
+pub(super) fn write(manifest: &impl Serialize, folder: &Path) -> Result<()> {
+    let mut text = serde_json::to_vec_pretty(manifest).map_err(|e| Error::Config(e.to_string()))?;
+    text.push(b'\n');
+    write_atomically(folder.join(NAME), &text).map_err(|e| Error::io(&e.path, e.source))
+}
+
+/// What keeps these images from being those of a video of this content by these settings, one thing each.
+pub(super) fn differences<R: Record>(
+    record: &R,
+    source: &Digest,
+    settings: &R::Settings,
+) -> Vec<String> {
+    let mut all = Vec::new();
+    if record.source().digest != *source {
+        let (was, now) = (&record.source().digest, source);
+        let short = |digest: &Digest| digest.sha256.chars().take(8).collect::<String>();
+        all.push(format!(
+            "the video was another one ({} bytes, SHA-256 {}.., now {} bytes, {}..)",
+            was.bytes,
+            short(was),
+            now.bytes,
+            short(now)
+        ));
+    }
+    differ("", &value(record.settings()), &value(settings), &mut all);
+    all
 }
 
 /// By way of its text, which has 0.15 where `f32` as `f64` is 0.15000000596.
-fn value(settings: &ExtractConfig) -> Value {
+fn value(settings: &impl Serialize) -> Value {
     let text = serde_json::to_string(settings).unwrap_or_default();
     serde_json::from_str(&text).unwrap_or_default()
 }
@@ -201,7 +239,7 @@ mod tests {
     fn a_manifest_comes_back_and_others_are_refused() {
         let dir = tempfile::tempdir().unwrap();
         assert_eq!(Manifest::read(dir.path()).unwrap(), None);
-        manifest().write(dir.path()).unwrap();
+        write(&manifest(), dir.path()).unwrap();
         assert_eq!(Manifest::read(dir.path()).unwrap(), Some(manifest()));
         let path = dir.path().join(NAME);
         let text = std::fs::read_to_string(&path).unwrap();
@@ -220,13 +258,13 @@ mod tests {
     #[test]
     fn differences_are_named() {
         let (was, same) = (manifest(), manifest().source.digest);
-        assert_eq!(was.differences(&same, &was.settings), [""; 0]);
+        assert_eq!(differences(&was, &same, &was.settings), [""; 0]);
         let other = Digest { bytes: 8, sha256: "fedcba9876543210".into() };
         let mut settings = ExtractConfig { quality: 90, size: Size::Exact(4, 3), ..was.settings };
         settings.tvl1.lambda = 0.2;
         settings.warped = Some(Warped { seed: 3 });
         assert_eq!(
-            was.differences(&other, &settings),
+            differences(&was, &other, &settings),
             [
                 "the video was another one (7 bytes, SHA-256 01234567.., now 8 bytes, fedcba98..)",
                 "quality was 95, now 90",

@@ -1,6 +1,7 @@
 //! Small videos become folders, whole or not at all.
 
 use std::fs;
+use std::path::PathBuf;
 
 use marey_flow::{FlowImages, Grey, Preset, warped_flow};
 
