@@ -3,14 +3,17 @@
 use std::fmt::Write;
 use std::path::Path;
 use std::sync::Arc;
-use std::time::UNIX_EPOCH;
+use std::time::{Instant, UNIX_EPOCH};
 
 use anyhow::Context;
 use marey::clip::{Clip, Normalize, center_crop, normalize, random_crop, resize_short_side};
-use marey::data::{self, Dataset, Listed, Marionettes, MarionettesConfig, Subset};
+use marey::data::{self, Dataset, Listed, Marionettes, MarionettesConfig, Shards, Subset};
 use marey::layers::rng::{ChaCha8Rng, fnv1a};
 use marey::video::Options;
 use serde::{Deserialize, Serialize};
+
+use crate::cache;
+use crate::out::{bar, counted, note};
 
 /// How much is drawn of the generated benchmark.
 #[derive(Debug, Clone, Copy, PartialEq, Deserialize, Serialize)]
@@ -79,12 +82,31 @@ impl Source {
         })
     }
 
+    /// What `data prepare --format shards` wrote.
+    fn shards(root: &Path) -> anyhow::Result<Self> {
+        let open = |subset| Shards::open(root, subset, Default::default());
+        let (train, test) = (open(Subset::Train)?, open(Subset::Test)?);
+        let (learnt, judged) = (train.len(), test.len());
+        let name = root.file_name().unwrap_or(root.as_os_str()).to_string_lossy().into_owned();
+        Ok(Self {
+            name: format!("{name}, {learnt} to learn from, {judged} to be judged by"),
+            fingerprint: format!("shards {}", indices(root)?),
+            dataset: name,
+            train: Arc::new(train),
+            test: Arc::new(test),
+        })
+    }
+
     /// The dataset that lies as `layout` says under `root`; its first split where no other is asked for.
     pub fn on_disk(layout: &str, root: &Path, split: Option<usize>) -> anyhow::Result<Self> {
+        if layout == "shards" {
+            return Self::shards(root);
+        }
         let layout = data::layouts::find(layout)?;
         let split = split.unwrap_or(layout.first_split);
         let options = Options { threads: 1, ..Options::default() };
-        let open = |subset| layout.open(root, subset, split, options.clone());
+        let open =
+            |subset| indexed(layout.open(root, subset, split, options.clone())?, layout.name, root);
         let (train, test) = (open(Subset::Train)?, open(Subset::Test)?);
         let (learnt, judged) = (train.len(), test.len());
         let name = match layout.title.starts_with("a ") {
@@ -105,6 +127,52 @@ impl Source {
             test: Arc::new(test),
         })
     }
+}
+
+/// `set`, a part of the dataset `name` under `root`, with its videos looked up in their index.
+pub fn indexed(set: Listed, name: &str, root: &Path) -> anyhow::Result<Listed> {
+    let Some(index) = cache::index(name, root) else {
+        note("neither XDG_CACHE_HOME nor HOME is set: no index is kept");
+        return Ok(set);
+    };
+    let begun = Instant::now();
+    let bar = bar("index", set.len() as u64, "videos");
+    let (set, found) = set.with_index(&index, rayon::current_num_threads(), |done, all| {
+        bar.set_length(all as u64);
+        bar.set_position(done as u64);
+    })?;
+    bar.finish_and_clear();
+    let (seconds, broken) =
+        (begun.elapsed().as_secs_f64(), found.broken.len() + found.failed.len());
+    if found.made + broken > 0 {
+        note(format_args!(
+            "{}: {} known, {} looked through in {seconds:.1} s, {broken} of them no good",
+            index.display(),
+            counted(found.known, "video"),
+            found.made + found.failed.len(),
+        ));
+    }
+    found.notes.iter().for_each(note);
+    for (_, cause) in found.broken.iter().chain(&found.failed) {
+        note(format_args!("error: {cause}"));
+    }
+    Ok(set)
+}
+
+/// The indices of all shards under `root`, which have the hashes of their content, in short.
+fn indices(root: &Path) -> anyhow::Result<String> {
+    let said = || root.display().to_string();
+    let mut paths = Vec::new();
+    for entry in std::fs::read_dir(root).with_context(said)? {
+        let path = entry.with_context(said)?.path();
+        paths.extend(path.extension().is_some_and(|end| end == "json").then_some(path));
+    }
+    paths.sort();
+    let mut all = String::new();
+    for path in paths {
+        all += &std::fs::read_to_string(&path).with_context(|| path.display().to_string())?;
+    }
+    Ok(format!("{:016x}", fnv1a(&all)))
 }
 
 /// The names, labels, sizes and times of a dataset's files, in short: another dataset has another.

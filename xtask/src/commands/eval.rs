@@ -58,7 +58,7 @@ pub fn run(args: &Args) -> anyhow::Result<u8> {
         device: &device,
     };
     let (evaluation, videos) = testing.scores(plan.model.name)?;
-    let tested = Tested { evaluation, videos };
+    let tested = Tested { evaluation, videos, skipped: Vec::new() };
     let weights = format!("weights of {}", subject.weights().display());
     let numbers = Numbers::new(&plan, &tested, None, &weights);
     results::write(&folder, &plan, &numbers, &tested, None)?;

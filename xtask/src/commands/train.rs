@@ -2,9 +2,11 @@
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use anyhow::Context;
 use candle_nn::VarMap;
+use marey::train::collective::{self, Collective};
 use marey::weights::write_atomically;
 use marey::zoo::Begun;
 
@@ -16,7 +18,7 @@ use crate::training::ledger;
 use crate::training::plan::Plan;
 use crate::training::recipe::Recipe;
 use crate::training::results::{self, Numbers, Tested};
-use crate::training::run;
+use crate::training::run::Run;
 use crate::training::testing::{self, Testing};
 
 /// Train a network as a recipe says, and test it
@@ -58,6 +60,21 @@ pub struct Args {
 }
 
 pub fn run(args: &Args) -> anyhow::Result<u8> {
+    let ranks = collective::here()?;
+    let done = train(args, &ranks);
+    match &done {
+        // The others would wait for this one.
+        Err(error) if ranks.world() > 1 => {
+            let code = exit::code(error);
+            exit::report(error);
+            ranks.abort(code.into());
+        }
+        _ => ranks.barrier()?,
+    }
+    done
+}
+
+fn train(args: &Args, ranks: &Arc<dyn Collective>) -> anyhow::Result<u8> {
     let mut recipe = Recipe::load(&args.recipe, &args.set)?;
     let data = &mut recipe.data;
     (data.root, data.split) = (args.root.clone().or(data.root.take()), args.split.or(data.split));
@@ -66,18 +83,29 @@ pub fn run(args: &Args) -> anyhow::Result<u8> {
     let stem = args.recipe.file_stem().unwrap_or_default();
     let folder = args.out.clone().unwrap_or_else(|| Path::new("runs").join(stem));
 
-    let plan = Plan::new(recipe.whole_paths()?)?;
+    let plan = Plan::new(recipe.whole_paths()?)?.of_ranks(ranks.world());
     let device = args.device.open()?;
-    std::fs::create_dir_all(&folder).with_context(|| folder.display().to_string())?;
     let (network, vars) = plan.build(&device)?;
     interrupt::watch();
-    write_atomically(folder.join("recipe.toml"), plan.recipe.to_toml()?.as_bytes())?;
-    write_atomically(
-        folder.join("labels.txt"),
-        (plan.train.classes().join("\n") + "\n").as_bytes(),
-    )?;
-    let begin = || first_weights(&plan, &vars, &folder);
-    let state = run::train(&plan, &*network, &vars, &folder, &device, begin)?;
+    let first = ranks.rank() == 0;
+    if first {
+        std::fs::create_dir_all(&folder).with_context(|| folder.display().to_string())?;
+        write_atomically(folder.join("recipe.toml"), plan.recipe.to_toml()?.as_bytes())?;
+        let labels = plan.train.classes().join("\n") + "\n";
+        write_atomically(folder.join("labels.txt"), labels.as_bytes())?;
+    }
+    let run = Run {
+        plan: &plan,
+        network: &*network,
+        vars: &vars,
+        folder: &folder,
+        device: &device,
+        ranks: ranks.clone(),
+    };
+    let (state, skipped) = run.train(|| first_weights(&plan, &vars, &folder))?;
+    if !first {
+        return Ok(exit::OK);
+    }
     write_atomically(folder.join(WEIGHTS), &weights(&vars)?)?;
 
     let testing = Testing {
@@ -95,7 +123,7 @@ pub fn run(args: &Args) -> anyhow::Result<u8> {
         device: &device,
     };
     let (evaluation, videos) = testing.scores(&format!("{}, test", plan.model.name))?;
-    let tested = Tested { evaluation, videos };
+    let tested = Tested { evaluation, videos, skipped };
     let trained = format!("trained here for {} steps", state.step());
     let numbers = Numbers::new(&plan, &tested, Some(&state), &trained);
     results::write(&folder, &plan, &numbers, &tested, Some(&state))?;

@@ -7,7 +7,7 @@ use marey::clip::{
     Augment, Clip, ClipSampler, ColourJitter, Crop, Crops, MultiScale, Normalize, Size, View,
     Window,
 };
-use marey::data::{Dataset, Loader, LoaderConfig, Modality, Videos};
+use marey::data::{Dataset, Loader, LoaderConfig, Modality, Shard, Videos};
 use marey::flow::{Preset, TvL1};
 use marey::zoo::Model;
 
@@ -68,9 +68,15 @@ impl Clips {
         })
     }
 
-    /// Batches of training clips of `dataset`.
-    pub fn training(&self, dataset: Arc<dyn Dataset>, batch: usize) -> anyhow::Result<Loader> {
-        let config = LoaderConfig { batch, sampler: self.train, ..self.config() };
+    /// Batches of training clips of `dataset`, of which this process takes its `shard`. Videos that cannot be decoded are left out.
+    pub fn training(
+        &self,
+        dataset: Arc<dyn Dataset>,
+        batch: usize,
+        shard: Shard,
+    ) -> anyhow::Result<Loader> {
+        let (sampler, skip_broken) = (self.train, true);
+        let config = LoaderConfig { batch, sampler, shard, skip_broken, ..self.config() };
         let (modality, augment, flow) = (self.modality, self.augment.clone(), self.flow.clone());
         let transform =
             move |clip: Clip, rng: &mut _| modality.clip(&clip, &augment.draw(rng), &flow);

@@ -2,13 +2,14 @@
 
 use std::path::Path;
 
+use marey::layers::Statistics;
 use marey::train::{
     AdamWConfig, Better, CheckpointConfig, Factors, FitConfig, Objective, OptimizerConfig,
     Parameters, Plateau, Schedule, SgdConfig, Warmup, WatchConfig,
 };
 
 use super::recipe::Recipe;
-use super::sections::{DecayKind, Loss, OptimizerKind, Watched};
+use super::sections::{DecayKind, Loss, NormKind, OptimizerKind, Watched};
 use crate::exit::{self, failure};
 
 /// The steps of so many epochs, at least one.
@@ -43,7 +44,13 @@ pub fn fit_config(recipe: &Recipe, per_epoch: u64, folder: &Path) -> anyhow::Res
             keep: recipe.save.keep,
         }),
         objective: objective(recipe),
-        ..FitConfig::default()
+        norms: match train.norms {
+            NormKind::Batch => Statistics::Batch,
+            NormKind::Partial => Statistics::Partial,
+            NormKind::Frozen => Statistics::Frozen,
+        },
+        collective: None,
+        sync_norms: train.sync_norms,
     })
 }
 

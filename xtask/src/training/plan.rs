@@ -66,6 +66,14 @@ impl Plan {
         })
     }
 
+    /// The same for so many processes: a run of another number is another run.
+    pub fn of_ranks(mut self, world: usize) -> Self {
+        if world > 1 {
+            self.fingerprint += &format!(", by {world} processes");
+        }
+        self
+    }
+
     /// The network with its first weights, and their variables. Frozen ones get no gradient.
     pub fn build(&self, device: &Device) -> anyhow::Result<(Box<dyn Network>, VarMap)> {
         let vars = VarMap::new();

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::path::Path;
 
 use candle::{Device, Tensor};
+use marey::data::Skipped;
 use marey::data::preview::thumbnails;
 use marey::inspect::plot::{Curve, Matrix};
 use marey::train::{Evaluation, TrainState};
@@ -20,6 +21,8 @@ use crate::report::{Hard, Page};
 pub struct Tested {
     pub evaluation: Evaluation,
     pub videos: Passed<()>,
+    /// Training videos that were left out.
+    pub skipped: Vec<Skipped>,
 }
 
 /// What was measured, and how.
@@ -43,6 +46,8 @@ pub struct Numbers {
     /// `confusion[label][answer]`.
     pub confusion: Vec<Vec<u64>>,
     pub unreadable: Vec<Unreadable>,
+    /// Training videos that were left out since the run was started last.
+    pub skipped: Vec<Unreadable>,
     /// Steps of the run that the weights are of; none where they are from elsewhere.
     pub steps: Option<u64>,
     pub weights: String,
@@ -97,6 +102,11 @@ impl Numbers {
                 .iter()
                 .map(|(video, cause)| Unreadable { video: video.clone(), cause: cause.clone() })
                 .collect(),
+            skipped: tested
+                .skipped
+                .iter()
+                .map(|v| Unreadable { video: v.name.clone(), cause: v.cause.clone() })
+                .collect(),
             steps: state.map(TrainState::step),
             weights: weights.to_string(),
         }
@@ -130,6 +140,11 @@ impl Numbers {
             lines.push(format!("{unreadable} could not be read and count for nothing:"));
         }
         lines.extend(self.unreadable.iter().map(|v| format!("  {}: {}", v.video, v.cause)));
+        if !self.skipped.is_empty() {
+            let skipped = counted(self.skipped.len(), "training video");
+            lines.push(format!("{skipped} could not be read and were left out:"));
+        }
+        lines.extend(self.skipped.iter().map(|v| format!("  {}: {}", v.video, v.cause)));
         lines.join("\n")
     }
 }
@@ -172,7 +187,12 @@ pub fn write(
         curves: series.curve(plan.model.name).into_iter().collect(),
         confusion: Some(matrix),
         hardest: hardest(plan, tested)?,
-        skipped: tested.videos.unreadable.clone(),
+        skipped: numbers
+            .unreadable
+            .iter()
+            .chain(&numbers.skipped)
+            .map(|v| (v.video.clone(), v.cause.clone()))
+            .collect(),
         settings: plan.recipe.to_toml()?,
     };
     page.write(&folder.join("report.html"))

@@ -150,6 +150,12 @@ pub struct Train {
     pub ema: Option<f64>,
     /// The network's own sum of losses, or the cross-entropy of its logits.
     pub loss: Loss,
+    /// Whose statistics batch norms take.
+    pub norms: NormKind,
+    /// Of several processes: whether batch norms take the clips of all of them together as their batch.
+    pub sync_norms: bool,
+    /// At the end the running statistics become the means over so many batches.
+    pub precise_norms: u64,
 }
 
 impl Default for Train {
@@ -170,6 +176,9 @@ impl Default for Train {
             clip_value: None,
             ema: None,
             loss: Loss::CrossEntropy,
+            norms: NormKind::Batch,
+            sync_norms: false,
+            precise_norms: 0,
         }
     }
 }
@@ -186,6 +195,17 @@ pub enum OptimizerKind {
 pub enum Loss {
     CrossEntropy,
     Network,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum NormKind {
+    /// Those of the batch.
+    Batch,
+    /// The running ones, left as they are, in all but the first.
+    Partial,
+    /// The running ones, left as they are.
+    Frozen,
 }
 
 /// `[schedule]`: the learning rate over time.

@@ -100,7 +100,7 @@ impl Testing<'_> {
                     let clips = video.clips.to_device(self.device)?;
                     Line::Done(f(&clips, video.label).with_context(name)?)
                 }
-                Err(error @ marey::data::Error::Sample { .. }) => {
+                Err(error) if error.is_damage() => {
                     let error = exit::line(&error.into());
                     note(format_args!("skipped: {error}"));
                     Line::Unreadable(error)

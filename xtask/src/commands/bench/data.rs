@@ -15,9 +15,9 @@ use marey::zoo::{self, Sizes};
 use serde::Serialize;
 
 use crate::cli::count;
-use crate::out::{self, counted, note};
-use crate::source::train_transform;
-use crate::{cache, exit};
+use crate::exit;
+use crate::out::{self, counted};
+use crate::source::{indexed, train_transform};
 
 /// Time how fast clips of a dataset are loaded, and with --model how long training waits for them
 ///
@@ -96,7 +96,7 @@ struct Training<'a> {
 
 pub fn run(args: &Args) -> anyhow::Result<u8> {
     let threads = rayon::current_num_threads();
-    let dataset = open(args, threads)?;
+    let dataset = open(args)?;
     let config = LoaderConfig {
         batch: args.batch,
         sampler: ClipSampler::Random(Window { length: args.frames, stride: args.stride }),
@@ -144,37 +144,14 @@ pub fn run(args: &Args) -> anyhow::Result<u8> {
 }
 
 /// The training videos, those of files looked up in their index.
-fn open(args: &Args, threads: usize) -> anyhow::Result<Arc<dyn Dataset>> {
+fn open(args: &Args) -> anyhow::Result<Arc<dyn Dataset>> {
     if args.dataset == "shards" {
         return Ok(Arc::new(Shards::open(&args.root, Subset::Train, Default::default())?));
     }
     let layout = layouts::find(&args.dataset)?;
     let split = args.split.unwrap_or(layout.first_split);
     let set = layout.open(&args.root, Subset::Train, split, Default::default())?;
-    let Some(index) = cache::index(&args.dataset, &args.root) else {
-        note("neither XDG_CACHE_HOME nor HOME is set: no index is kept");
-        return Ok(Arc::new(set));
-    };
-    let begun = Instant::now();
-    let bar = out::bar("index", set.len() as u64, "videos");
-    let (set, found) = set.with_index(&index, threads, |done, all| {
-        bar.set_length(all as u64);
-        bar.set_position(done as u64);
-    })?;
-    bar.finish_and_clear();
-    let (seconds, broken) =
-        (begun.elapsed().as_secs_f64(), found.broken.len() + found.failed.len());
-    note(format_args!(
-        "{}: {} known, {} looked through in {seconds:.1} s, {broken} of them no good",
-        index.display(),
-        counted(found.known, "video"),
-        found.made + found.failed.len(),
-    ));
-    found.notes.iter().for_each(note);
-    for (_, cause) in found.broken.iter().chain(&found.failed) {
-        note(format_args!("error: {cause}"));
-    }
-    Ok(Arc::new(set))
+    Ok(Arc::new(indexed(set, &args.dataset, &args.root)?))
 }
 
 /// As many steps as the loader has batches.
