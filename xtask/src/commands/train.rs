@@ -18,7 +18,7 @@ use crate::training::ledger;
 use crate::training::plan::Plan;
 use crate::training::recipe::Recipe;
 use crate::training::results::{self, Numbers, Tested};
-use crate::training::run::Run;
+use crate::training::run::{Run, Trained};
 use crate::training::testing::{self, Testing};
 
 /// Train a network as a recipe says, and test it
@@ -102,7 +102,7 @@ fn train(args: &Args, ranks: &Arc<dyn Collective>) -> anyhow::Result<u8> {
         device: &device,
         ranks: ranks.clone(),
     };
-    let (state, skipped) = run.train(|| first_weights(&plan, &vars, &folder))?;
+    let Trained { state, step, skipped } = run.train(|| first_weights(&plan, &vars, &folder))?;
     if !first {
         return Ok(exit::OK);
     }
@@ -124,7 +124,12 @@ fn train(args: &Args, ranks: &Arc<dyn Collective>) -> anyhow::Result<u8> {
     };
     let (evaluation, videos) = testing.scores(&format!("{}, test", plan.model.name))?;
     let tested = Tested { evaluation, videos, skipped };
-    let trained = format!("trained here for {} steps", state.step());
+    let trained = match plan.recipe.watch.keep_best {
+        false => format!("trained here for {} steps", state.step()),
+        true => {
+            format!("the best of {} steps by {}: step {step}", state.step(), plan.watched_value())
+        }
+    };
     let numbers = Numbers::new(&plan, &tested, Some(&state), &trained);
     results::write(&folder, &plan, &numbers, &tested, Some(&state))?;
     ledger::remove(&testing.ledger);

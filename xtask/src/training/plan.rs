@@ -13,7 +13,7 @@ use marey::zoo::{self, Begun, InitRules, Model, Sizes};
 use super::clips::Clips;
 use super::optimisation::parameters;
 use super::recipe::Recipe;
-use super::sections::{Init, Save, Test};
+use super::sections::{Init, Save, Test, Watched};
 use crate::exit::{self, failure};
 use crate::source::Source;
 
@@ -94,11 +94,17 @@ impl Plan {
         Ok(self.model.init(&self.sizes, source, vars, &rules)?)
     }
 
-    /// The videos whose accuracy is watched, and what they are called.
-    pub fn watched(&self) -> (&Arc<dyn Dataset>, &'static str) {
-        match &self.held_out {
-            Some(videos) => (videos, "held out videos"),
-            None => (&self.test, "test videos"),
+    /// The videos whose accuracy is watched: those held out, else those of the test.
+    pub fn watched(&self) -> &Arc<dyn Dataset> {
+        self.held_out.as_ref().unwrap_or(&self.test)
+    }
+
+    /// What is watched, in words.
+    pub fn watched_value(&self) -> &'static str {
+        match (self.recipe.watch.value, &self.held_out) {
+            (Watched::Loss, _) => "the training loss",
+            (Watched::Top1, Some(_)) => "the accuracy on held out training videos",
+            (Watched::Top1, None) => "the accuracy on the test videos",
         }
     }
 }

@@ -23,6 +23,16 @@ use crate::interrupt;
 use crate::out::note;
 use crate::progress::Progress;
 
+/// What came of a run.
+pub struct Trained {
+    /// Where it ended.
+    pub state: TrainState,
+    /// After which step the weights were that are left in the variables.
+    pub step: u64,
+    /// The videos that were left out.
+    pub skipped: Vec<Skipped>,
+}
+
 /// A network that is trained, by this process and perhaps others.
 pub struct Run<'a> {
     pub plan: &'a Plan,
@@ -38,11 +48,8 @@ pub struct Run<'a> {
 impl Run<'_> {
     /// Trains until all steps are done, and leaves in the variables the weights to be tested: the best where they are kept,
     /// averages where there are some, else the last. `begin` gives a new run its first weights, where they are not those that
-    /// were drawn. Also the videos that were left out.
-    pub fn train(
-        &self,
-        begin: impl FnOnce() -> anyhow::Result<()>,
-    ) -> anyhow::Result<(TrainState, Vec<Skipped>)> {
+    /// were drawn.
+    pub fn train(&self, begin: impl FnOnce() -> anyhow::Result<()>) -> anyhow::Result<Trained> {
         let Self { plan, vars, ranks, .. } = self;
         let checkpoints = self.folder.join("checkpoints");
         let mut state = self.begun(&checkpoints, begin)?;
@@ -54,10 +61,11 @@ impl Run<'_> {
         if state.step() < config.steps {
             self.steps(&loader, &config, &mut state)?;
         }
-        if self.is_first() {
-            self.settle(&loader, &config, &checkpoints, &mut state)?;
-        }
-        Ok((state, loader.skipped()))
+        let step = match self.is_first() {
+            true => self.settle(&loader, &config, &checkpoints, &state)?,
+            false => state.step(),
+        };
+        Ok(Trained { state, step, skipped: loader.skipped() })
     }
 
     fn is_first(&self) -> bool {
@@ -129,28 +137,28 @@ impl Run<'_> {
         }
     }
 
-    /// Puts the weights that are tested into the variables.
+    /// Puts the weights that are tested into the variables: those after which step?
     fn settle(
         &self,
         loader: &Loader,
         config: &FitConfig,
         checkpoints: &Path,
-        state: &mut TrainState,
-    ) -> anyhow::Result<()> {
-        let (plan, vars) = (self.plan, self.vars);
-        if plan.recipe.watch.keep_best && checkpoints.join(BEST).exists() {
-            let whole = state.clone();
-            *state = resume(checkpoints.join(BEST), vars, &plan.fingerprint)?.state;
-            note(format_args!("the best weights are those after step {}", state.step()));
-            self.average(config, state)?;
-            *state = whole;
+        state: &TrainState,
+    ) -> anyhow::Result<u64> {
+        let (recipe, best) = (&self.plan.recipe, checkpoints.join(BEST));
+        let step = if recipe.watch.keep_best && best.exists() {
+            let best = resume(best, self.vars, &self.plan.fingerprint)?.state;
+            self.average(config, &best)?;
+            best.step()
         } else {
             self.average(config, state)?;
+            state.step()
+        };
+        if recipe.train.precise_norms > 0 {
+            let batches = self.batches(loader, 0)?;
+            precise_norms(self.network, batches, recipe.train.precise_norms)?;
         }
-        match plan.recipe.train.precise_norms {
-            0 => Ok(()),
-            count => Ok(precise_norms(self.network, self.batches(loader, 0)?, count)?),
-        }
+        Ok(step)
     }
 
     /// Puts the averages of `state` in the place of the weights, where the run keeps some.
@@ -187,7 +195,7 @@ impl Run<'_> {
     /// The accuracy on the videos that are watched, one clip each; those that cannot be decoded are left out.
     fn watched(&self) -> marey::train::Result<f64> {
         let outside = |error: anyhow::Error| Error::Config(crate::exit::line(&error));
-        let videos = self.plan.clips.watching(self.plan.watched().0.clone()).map_err(outside)?;
+        let videos = self.plan.clips.watching(self.plan.watched().clone()).map_err(outside)?;
         let readable = videos.filter(|video| !matches!(video, Err(error) if error.is_damage()));
         let clips = readable.map(|video| -> data::Result<_> {
             let video = video?;
