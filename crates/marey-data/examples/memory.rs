@@ -1,4 +1,6 @@
-//! Whether memory stays flat: resident megabytes after each of 20 epochs over the videos of a folder, given as its argument.
+//! Whether memory stays level: resident megabytes after each of 20 epochs over the videos of a folder, given as its argument.
+//!
+//! With glibc set MALLOC_ARENA_MAX=1, or what is seen is what its arenas keep of what was freed.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;

@@ -47,7 +47,10 @@ impl<T: Send + 'static> Ordered<T> {
             let (shared, work) = (ordered.shared.clone(), work.clone());
             let thread = std::thread::Builder::new()
                 .name(format!("marey-loader-{i}"))
-                .spawn(move || shared.run(ahead, jobs, &*work))
+                .spawn(move || {
+                    let _alone = alone();
+                    shared.run(ahead, jobs, &*work);
+                })
                 .map_err(|e| Error::Config(format!("loader: no thread to be had: {e}")))?;
             ordered.threads.push(thread);
         }
@@ -67,6 +70,12 @@ impl<T: Send + 'static> Ordered<T> {
             state = self.shared.wait(state);
         }
     }
+}
+
+/// Has this thread do by itself what it would have rayon divide: there are as many jobs as threads already, and rayon's own threads
+/// may be busy with a network. Where that cannot be had, it is only slower.
+fn alone() -> Option<rayon::ThreadPool> {
+    rayon::ThreadPoolBuilder::new().num_threads(1).use_current_thread().build().ok()
 }
 
 impl<T> Shared<T> {
@@ -138,6 +147,17 @@ mod tests {
                 Err(other) => panic!("{other}"),
             }
         }
+    }
+
+    #[test]
+    fn what_a_job_would_divide_its_thread_does_alone() {
+        use rayon::prelude::*;
+        let mut ordered = Ordered::new(2, 2, 8, |_| {
+            let own = std::thread::current().id();
+            Ok((0..100).into_par_iter().all(|_| std::thread::current().id() == own))
+        })
+        .unwrap();
+        assert!((0..8).all(|_| ordered.next().unwrap()));
     }
 
     #[test]

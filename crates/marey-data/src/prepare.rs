@@ -54,11 +54,11 @@ pub struct Frames {
 impl Record for Frames {
     type Settings = PrepareConfig;
 
-    fn source(&self) -> &Source {
+    fn made_of(&self) -> &Source {
         &self.source
     }
 
-    fn settings(&self) -> &PrepareConfig {
+    fn made_by(&self) -> &PrepareConfig {
         &self.settings
     }
 }

@@ -2,16 +2,16 @@
 
 use std::{
     fs::File,
-    io::{self, BufReader, Read, Seek},
+    io::{self, BufReader, Cursor, Read, Seek},
     path::{Path, PathBuf},
 };
 
 use crate::{Error, Result};
 
 /// A regular file, its length, and a read position that moves with a buffer behind it.
-pub(crate) struct Disk {
+pub(crate) struct Disk<R = File> {
     path: PathBuf,
-    reader: BufReader<File>,
+    reader: BufReader<R>,
     position: u64,
     len: u64,
 }
@@ -23,7 +23,17 @@ impl Disk {
         let len = file.metadata().map_err(|e| Error::io(path, e))?.len();
         Ok(Self { path: path.to_path_buf(), reader: BufReader::new(file), position: 0, len })
     }
+}
 
+impl<'a> Disk<Cursor<&'a [u8]>> {
+    /// All bytes of the file `path`, which were read before.
+    pub(crate) fn read_before(path: &Path, bytes: &'a [u8]) -> Self {
+        let (reader, len) = (BufReader::new(Cursor::new(bytes)), bytes.len() as u64);
+        Self { path: path.to_path_buf(), reader, position: 0, len }
+    }
+}
+
+impl<R: Read + Seek> Disk<R> {
     /// Length of the file in bytes.
     pub(crate) fn len(&self) -> u64 {
         self.len
@@ -67,7 +77,11 @@ impl Disk {
             .seek_relative(position.cast_signed() - self.position.cast_signed())
             .or_else(|_| self.reader.seek(io::SeekFrom::Start(position)).map(|_| ()))?;
         let read = self.reader.read_exact(bytes);
-        self.position = self.reader.stream_position()?;
+        // To ask the system each time would take longer than reading does.
+        self.position = match read {
+            Ok(()) => position + bytes.len() as u64,
+            Err(_) => self.reader.stream_position()?,
+        };
         read
     }
 }

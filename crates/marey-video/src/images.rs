@@ -112,7 +112,8 @@ fn decode(path: &Path, options: &Options) -> Result<Frame> {
     let bytes = disk.up_to(0, limit)?;
     if bytes.starts_with(&[0xFF, 0xD8]) {
         // A decoder fills up what is missing with grey.
-        if !options.lenient && jpeg::end(&mut disk, 0)?.is_none() {
+        let whole = || jpeg::end(&mut Disk::read_before(path, &bytes), 0);
+        if !options.lenient && whole()?.is_none() {
             let (got, expected, unit) = (disk.len(), None, Unit::Bytes);
             return Err(Error::Truncated { path: path.to_path_buf(), got, expected, unit });
         }

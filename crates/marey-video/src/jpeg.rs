@@ -2,7 +2,10 @@
 
 mod huffman;
 
-use std::path::Path;
+use std::{
+    io::{Read, Seek},
+    path::Path,
+};
 
 use zune_jpeg::{
     JpegDecoder,
@@ -44,7 +47,7 @@ pub(crate) fn size(bytes: &[u8]) -> Option<(u32, u32)> {
 }
 
 /// The place after the end mark of the image that begins at `start`; `None` if the file ends before it.
-pub(crate) fn end(disk: &mut Disk, start: u64) -> Result<Option<u64>> {
+pub(crate) fn end<R: Read + Seek>(disk: &mut Disk<R>, start: u64) -> Result<Option<u64>> {
     let mut position = start + 2;
     while let Some([mark, marker]) = disk.array::<2>(position)? {
         match (mark, marker) {
@@ -82,7 +85,7 @@ pub(crate) fn is_stream(disk: &mut Disk) -> Result<bool> {
 const HEADER_LIMIT: u64 = 1 << 19;
 
 /// The next mark at or after `position` that ends coded data, or the end of the file.
-fn scan_end(disk: &mut Disk, mut position: u64) -> Result<u64> {
+fn scan_end<R: Read + Seek>(disk: &mut Disk<R>, mut position: u64) -> Result<u64> {
     loop {
         let block = disk.up_to(position, 1 << 15)?;
         let is_mark = |pair: &[u8]| pair[0] == 0xFF && !matches!(pair[1], 0 | 0xD0..=0xD7 | 0xFF);

@@ -1,6 +1,7 @@
 //! `data prepare` and `bench data`: folders and shards that open again, and clips out of them.
 
 use std::path::{Path, PathBuf};
+use std::process::Stdio;
 
 use marey::data::{Dataset, Shards, Subset, open};
 use serde_json::Value;
@@ -229,4 +230,26 @@ fn wrong_words_and_places_are_refused() {
     assert!(
         refused(2, folder, &["bench", "data", "nothing", "--root", "set"]).contains("no dataset")
     );
+}
+
+#[test]
+fn a_run_that_is_killed_leaves_no_half_folder_and_goes_on() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    std::fs::create_dir_all(folder.join("set/a")).unwrap();
+    file(&folder.join("set/a"), "v.y4m", y4m(1, 5000));
+    let args = ["data", "prepare", "classes", "--root", "set", "--out", "out"];
+    let mut killed = command(folder, &args);
+    let mut child = killed.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    while !folder.join("out/a/.v.marey-tmp/img_00001.jpg").exists() {
+        assert!(child.try_wait().unwrap().is_none(), "it was done before it could be killed");
+        std::thread::sleep(std::time::Duration::from_millis(1));
+    }
+    child.kill().unwrap();
+    child.wait().unwrap();
+    assert!(!folder.join("out/a/v").exists() && !folder.join("out/train.txt").exists());
+    assert!(done(folder, &args).stdout.starts_with("out: 1 video made (5000 frames in "));
+    assert_eq!(std::fs::read_dir(folder.join("out/a")).unwrap().count(), 1);
+    let train = std::fs::read_to_string(folder.join("out/train.txt")).unwrap();
+    assert_eq!(train, "a/v 5000 0\n");
 }

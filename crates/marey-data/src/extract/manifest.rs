@@ -86,11 +86,11 @@ impl Source {
 impl Record for Manifest {
     type Settings = ExtractConfig;
 
-    fn source(&self) -> &Source {
+    fn made_of(&self) -> &Source {
         &self.source
     }
 
-    fn settings(&self) -> &ExtractConfig {
+    fn made_by(&self) -> &ExtractConfig {
         &self.settings
     }
 }
@@ -180,8 +180,8 @@ pub(super) fn differences<R: Record>(
     settings: &R::Settings,
 ) -> Vec<String> {
     let mut all = Vec::new();
-    if record.source().digest != *source {
-        let (was, now) = (&record.source().digest, source);
+    if record.made_of().digest != *source {
+        let (was, now) = (&record.made_of().digest, source);
         let short = |digest: &Digest| digest.sha256.chars().take(8).collect::<String>();
         all.push(format!(
             "the video was another one ({} bytes, SHA-256 {}.., now {} bytes, {}..)",
@@ -191,7 +191,7 @@ pub(super) fn differences<R: Record>(
             short(now)
         ));
     }
-    differ("", &value(record.settings()), &value(settings), &mut all);
+    differ("", &value(record.made_by()), &value(settings), &mut all);
     all
 }
 

@@ -16,9 +16,9 @@ pub(crate) trait Record: Serialize + DeserializeOwned {
     /// All that another run has to agree on.
     type Settings: Serialize;
     /// What the images were made of.
-    fn source(&self) -> &Source;
+    fn made_of(&self) -> &Source;
     /// How they were made.
-    fn settings(&self) -> &Self::Settings;
+    fn made_by(&self) -> &Self::Settings;
 }
 
 /// Has `make` fill `folder` with what it makes of `video`, unless it was made of the same content by the same settings; made
