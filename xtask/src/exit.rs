@@ -113,7 +113,10 @@ fn of_flow(error: &FlowError) -> Option<u8> {
 fn of_io(error: &std::io::Error) -> u8 {
     match error.kind() {
         std::io::ErrorKind::NotFound => MISSING,
-        std::io::ErrorKind::StorageFull | std::io::ErrorKind::OutOfMemory => RESOURCE,
+        std::io::ErrorKind::StorageFull
+        | std::io::ErrorKind::QuotaExceeded
+        | std::io::ErrorKind::FileTooLarge
+        | std::io::ErrorKind::OutOfMemory => RESOURCE,
         _ => CORRUPT,
     }
 }

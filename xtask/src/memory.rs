@@ -25,7 +25,16 @@ pub fn keep() {}
 /// A line of Linux's `/proc/self/status`, in MB of 2^20 bytes: `VmRSS` is the memory that the process has, `VmHWM` the most that it
 /// had. `None` where the system does not say.
 pub fn mb(name: &str) -> Option<f64> {
-    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    of("/proc/self/status", name)
+}
+
+/// All memory of the machine, in MB; `None` where the system does not say.
+pub fn total() -> Option<f64> {
+    of("/proc/meminfo", "MemTotal")
+}
+
+fn of(file: &str, name: &str) -> Option<f64> {
+    let status = std::fs::read_to_string(file).ok()?;
     let line = status.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'))?;
     Some(line.trim().strip_suffix(" kB")?.parse::<f64>().ok()? / 1024.)
 }

@@ -84,15 +84,14 @@ fn train(args: &Args, ranks: &Arc<dyn Collective>) -> anyhow::Result<u8> {
     let folder = args.out.clone().unwrap_or_else(|| Path::new("runs").join(stem));
 
     let plan = Plan::new(recipe.whole_paths()?)?.of_ranks(ranks.world());
+    plan.check_training(ranks.world())?;
     let device = args.device.open()?;
     let (network, vars) = plan.build(&device)?;
     interrupt::watch();
     let first = ranks.rank() == 0;
     if first {
-        std::fs::create_dir_all(&folder).with_context(|| folder.display().to_string())?;
-        write_atomically(folder.join("recipe.toml"), plan.recipe.to_toml()?.as_bytes())?;
-        let labels = plan.train.classes().join("\n") + "\n";
-        write_atomically(folder.join("labels.txt"), labels.as_bytes())?;
+        std::fs::create_dir_all(&folder)
+            .with_context(|| format!("{}: cannot make the folder", folder.display()))?;
     }
     let run = Run {
         plan: &plan,
@@ -102,7 +101,13 @@ fn train(args: &Args, ranks: &Arc<dyn Collective>) -> anyhow::Result<u8> {
         device: &device,
         ranks: ranks.clone(),
     };
-    let Trained { state, step, skipped } = run.train(|| first_weights(&plan, &vars, &folder))?;
+    let state = run.begun(|| first_weights(&plan, &vars, &folder))?;
+    if first {
+        write_atomically(folder.join(RECIPE), plan.recipe.to_toml()?.as_bytes())?;
+        let labels = plan.train.classes().join("\n") + "\n";
+        write_atomically(folder.join(LABELS), labels.as_bytes())?;
+    }
+    let Trained { state, step, skipped } = run.train(state)?;
     if !first {
         return Ok(exit::OK);
     }
@@ -130,7 +135,7 @@ fn train(args: &Args, ranks: &Arc<dyn Collective>) -> anyhow::Result<u8> {
             format!("the best of {} steps by {}: step {step}", state.step(), plan.watched_value())
         }
     };
-    let numbers = Numbers::new(&plan, &tested, Some(&state), &trained);
+    let numbers = Numbers::new(&plan, &tested, Some(step), &trained);
     results::write(&folder, &plan, &numbers, &tested, Some(&state))?;
     ledger::remove(&testing.ledger);
     if args.json {
@@ -159,7 +164,11 @@ fn first_weights(plan: &Plan, vars: &VarMap, folder: &Path) -> anyhow::Result<()
     Ok(())
 }
 
-/// The name of the weights in a run's folder.
+/// The recipe in a run's folder.
+pub const RECIPE: &str = "recipe.toml";
+/// The names of the classes there, one a line.
+pub const LABELS: &str = "labels.txt";
+/// The weights there.
 pub const WEIGHTS: &str = "weights.safetensors";
 
 fn weights(vars: &VarMap) -> anyhow::Result<Vec<u8>> {

@@ -2,14 +2,15 @@
 
 use std::sync::Arc;
 
-use candle::Result as CandleResult;
+use candle::{DType, Device, Result as CandleResult, Tensor};
 use marey::clip::{
     Augment, Clip, ClipSampler, ColourJitter, Crop, Crops, MultiScale, Normalize, Size, View,
     Window,
 };
 use marey::data::{Dataset, Loader, LoaderConfig, Modality, Shard, Videos};
 use marey::flow::{Preset, TvL1};
-use marey::zoo::Model;
+use marey::layers::rng::stream;
+use marey::zoo::{Model, Views};
 
 use super::recipe::Recipe;
 use super::sections::{CropKind, FrameSize, Range};
@@ -20,11 +21,13 @@ use crate::exit::{self, failure};
 pub struct Clips {
     modality: Modality,
     flow: TvL1,
-    preset: Preset,
+    pub preset: Preset,
     pub frames: usize,
     pub augment: Augment,
     train: ClipSampler,
     test: ClipSampler,
+    /// What is seen of a test video, where clips are spread evenly over it.
+    pub views: Views,
     pub view: View,
     pub crops: Crops,
     seed: u64,
@@ -44,10 +47,14 @@ impl Clips {
         let normalize = clip.normalize.map_or(model.recipe.normalize, Normalize::from);
         let preset: Preset = clip.flow.as_deref().unwrap_or("opencv").parse()?;
         let window = Window { length: frames, stride };
-        let (train, taken) = samplers(recipe, window)?;
+        let (train, window) = samplers(recipe, window)?;
+        let views = Views { clips: test.clips.unwrap_or(model.views.clips), window };
         let augment = augment(recipe, size, side, normalize);
         augment.check()?;
         let crops = Crops::of(test.crops.unwrap_or(1))?;
+        if test.at_once == Some(0) {
+            return Err(failure(exit::USAGE, "[test] at_once = 0: a number from 1 is wanted"));
+        }
         let view = View {
             size: test.size.map_or(size, Size::from),
             side: test.crop.unwrap_or(side),
@@ -61,7 +68,8 @@ impl Clips {
             frames,
             augment,
             train,
-            test: test_sampler(recipe, model, taken),
+            test: test_sampler(recipe, views),
+            views,
             view,
             crops,
             seed: recipe.seed,
@@ -85,10 +93,10 @@ impl Clips {
 
     /// The videos of `dataset` from number `first` on, each in all clips and crops that are tested.
     pub fn testing(&self, dataset: Arc<dyn Dataset>, first: usize) -> anyhow::Result<Videos> {
-        self.videos(dataset, first, self.test, self.crops)
+        self.videos(dataset, first, self.test, self.view, self.crops)
     }
 
-    /// The videos of `dataset`, each in one clip and one crop, from the middle.
+    /// The videos of `dataset`, each in one clip and one crop, from the middle, of the size of training clips.
     pub fn watching(&self, dataset: Arc<dyn Dataset>) -> anyhow::Result<Videos> {
         let middle = match self.train {
             ClipSampler::Random(window) => ClipSampler::Center(window),
@@ -100,7 +108,9 @@ impl Clips {
             }
             other => other,
         };
-        self.videos(dataset, 0, middle, Crops::Center)
+        // Not that of the tests: what is watched decides how a run goes on, and they are no part of it.
+        let view = View { size: self.augment.size, side: self.augment.side, ..self.view };
+        self.videos(dataset, 0, middle, view, Crops::Center)
     }
 
     fn videos(
@@ -108,16 +118,41 @@ impl Clips {
         dataset: Arc<dyn Dataset>,
         first: usize,
         sampler: ClipSampler,
+        view: View,
         crops: Crops,
     ) -> anyhow::Result<Videos> {
         let config = LoaderConfig { batch: 1, shuffle: false, queue: 1, ..self.config() };
         let loader = Loader::new(dataset, config, |clip, _| Ok(clip))?.with_modality(self.modality);
-        let (modality, view, flow) = (self.modality, self.view, self.flow.clone());
+        let (modality, flow) = (self.modality, self.flow.clone());
         Ok(loader.videos_from(first, sampler, move |clip| -> CandleResult<Vec<Clip>> {
             let seen = modality.seen(&clip, &view, &flow)?;
             let (h, w) = seen.size();
             crops.views(&view, h, w).iter().map(|view| seen.clip(view)).collect()
         })?)
+    }
+
+    /// Makes a clip of black frames as in training, and one as in tests: a setting by which no clip can be made is refused
+    /// here, before a run and not in the middle of it.
+    pub fn check(&self) -> anyhow::Result<()> {
+        let mut rng = stream(self.seed, "check", 0);
+        let view = self.augment.draw(&mut rng);
+        let training =
+            self.black(self.train).and_then(|clip| self.modality.clip(&clip, &view, &self.flow));
+        let testing = self.black(self.test).and_then(|clip| {
+            let seen = self.modality.seen(&clip, &self.view, &self.flow)?;
+            let (h, w) = seen.size();
+            self.crops.views(&self.view, h, w).iter().try_for_each(|view| seen.clip(view).map(drop))
+        });
+        let refused = |what, error: candle::Error| failure(exit::USAGE, format!("{what}: {error}"));
+        training.map_err(|error| refused("training clips", error))?;
+        testing.map_err(|error| refused("test clips", error))
+    }
+
+    /// What `sampler` takes first of a black video.
+    fn black(&self, sampler: ClipSampler) -> CandleResult<Clip> {
+        let taken = sampler.sample(self.frames, &mut stream(self.seed, "check", 0))?;
+        let frames = taken.first().map_or(0, |clip| self.modality.frames(clip, self.frames).len());
+        Clip::new(Tensor::zeros((3, frames, 48, 64), DType::F32, &Device::Cpu)?)
     }
 
     fn config(&self) -> LoaderConfig {
@@ -197,12 +232,12 @@ fn samplers(recipe: &Recipe, window: Window) -> anyhow::Result<(ClipSampler, Win
     })
 }
 
-fn test_sampler(recipe: &Recipe, model: &Model, window: Window) -> ClipSampler {
+fn test_sampler(recipe: &Recipe, views: Views) -> ClipSampler {
     let test = &recipe.test;
     match (test.whole, test.every) {
         (true, _) => ClipSampler::All,
-        (_, Some(step)) => ClipSampler::Dense { window, step },
-        _ => ClipSampler::Uniform(window, test.clips.unwrap_or(model.views.clips)),
+        (_, Some(step)) => ClipSampler::Dense { window: views.window, step },
+        _ => ClipSampler::Uniform(views.window, views.clips),
     }
 }
 

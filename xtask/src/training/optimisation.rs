@@ -20,11 +20,21 @@ pub fn steps(epochs: f64, per_epoch: u64) -> u64 {
 /// The settings of a run whose epochs have `per_epoch` steps, saved in `folder`.
 pub fn fit_config(recipe: &Recipe, per_epoch: u64, folder: &Path) -> anyhow::Result<FitConfig> {
     let train = &recipe.train;
+    let refused = |what: String| Err(failure(exit::USAGE, what));
     if !(train.epochs > 0. && train.epochs < 1e9) {
-        return Err(failure(
-            exit::USAGE,
-            format!("[train] epochs = {}: above 0 is wanted", train.epochs),
-        ));
+        return refused(format!("[train] epochs = {}: above 0 is wanted", train.epochs));
+    }
+    for (key, epochs) in [
+        ("[save] every", recipe.save.every),
+        ("[watch] every", recipe.watch.every),
+        ("[schedule] warmup", recipe.schedule.warmup),
+    ] {
+        if !(0. ..1e9).contains(&epochs) {
+            return refused(format!("{key} = {epochs}: a number of epochs from 0 on is wanted"));
+        }
+    }
+    if recipe.schedule.decay == DecayKind::Step && recipe.schedule.at.is_empty() {
+        return refused("[schedule] at: the epochs after which the rate falls are wanted".into());
     }
     let total = steps(train.epochs, per_epoch);
     let every = steps(recipe.save.every, per_epoch);

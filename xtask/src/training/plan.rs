@@ -1,11 +1,12 @@
 //! What a recipe comes to: a network, its videos, and how clips of them are made.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use candle::{DType, Device};
 use candle_nn::VarMap;
 use marey::data::extract::Digest;
-use marey::data::{Dataset, Selection};
+use marey::data::{Dataset, Selection, layouts};
 use marey::layers::{Network, seeded_but};
 use marey::train::parameters::is_statistic;
 use marey::zoo::{self, Begun, InitRules, Model, Sizes};
@@ -15,6 +16,7 @@ use super::optimisation::parameters;
 use super::recipe::Recipe;
 use super::sections::{Init, Save, Test, Watched};
 use crate::exit::{self, failure};
+use crate::memory;
 use crate::source::Source;
 
 /// What a recipe comes to.
@@ -42,15 +44,14 @@ impl Plan {
         let model = zoo::find(&recipe.model).map_err(|e| failure(exit::USAGE, e.to_string()))?;
         let clips = Clips::new(&recipe, model)?;
         let source = source(&recipe)?;
+        if source.test.is_empty() {
+            let what = format!("{}: there is no video to be judged by", source.dataset);
+            return Err(failure(exit::MISSING, what));
+        }
         let classes = source.train.classes().len();
         let (train, held_out) = held_out(source.train, &recipe)?;
-        let side = clips.augment.side;
-        let sizes = Sizes {
-            input: [clips.frames, side, side],
-            shrink: shrink(recipe.width)?,
-            dropout: recipe.dropout,
-            ..model.sizes(classes)
-        };
+        let sizes = sizes(&recipe, model, &clips, classes)?;
+        clips.check()?;
         let fingerprint = fingerprint(&recipe, &source.fingerprint)?;
         Ok(Self {
             recipe,
@@ -69,9 +70,53 @@ impl Plan {
     /// The same for so many processes: a run of another number is another run.
     pub fn of_ranks(mut self, world: usize) -> Self {
         if world > 1 {
-            self.fingerprint += &format!(", by {world} processes");
+            self.fingerprint += &format!("\n{world} processes");
         }
         self
+    }
+
+    /// Refuses what `world` processes cannot train: classes without a video, and more than this machine can hold.
+    pub fn check_training(&self, world: usize) -> anyhow::Result<()> {
+        self.check_classes()?;
+        self.check_memory(self.recipe.train.batch / world)
+    }
+
+    fn check_classes(&self) -> anyhow::Result<()> {
+        let classes = self.train.classes();
+        let learnt: BTreeSet<u32> = (0..self.train.len()).map(|i| self.train.label(i)).collect();
+        let empty = (0..).zip(classes).filter(|(label, _)| !learnt.contains(label));
+        let empty: Vec<&str> = empty.map(|(_, class)| class.as_str()).collect();
+        if empty.is_empty() || self.recipe.data.empty_classes {
+            return Ok(());
+        }
+        let (some, all, empty) = (empty.len(), classes.len(), empty.join(", "));
+        let what = format!(
+            "{}: {some} of {all} classes have no video to learn from: {empty} (`empty_classes = true` in [data] lets that be)",
+            self.dataset
+        );
+        Err(failure(exit::MISSING, what))
+    }
+
+    /// Of what is sure to be held: weights, their gradients and velocities, and the batches that the loader has ready.
+    fn check_memory(&self, batch: usize) -> anyhow::Result<()> {
+        const NUMBERS: f64 = 3.;
+        const BATCHES: f64 = 3.;
+        let Self { model, sizes, .. } = self;
+        let summary = model.summary(sizes).map_err(|e| failure(exit::USAGE, e.to_string()))?;
+        let [t, h, w] = sizes.input;
+        let clip = [sizes.c_in, t, h, w].iter().map(|size| *size as f64).product::<f64>();
+        let mb = |numbers: f64| numbers * 4. / f64::from(1 << 20);
+        let weights = mb(NUMBERS * summary.parameters as f64);
+        let clips = mb(BATCHES * batch as f64 * clip);
+        let Some(total) = memory::total().filter(|total| weights + clips > *total) else {
+            return Ok(());
+        };
+        let what = format!(
+            "batches of {batch} clips of {t}x{h}x{w} take {clips:.0} MB and {} with its gradients {weights:.0} MB; this \
+             machine has {total:.0} MB",
+            model.name
+        );
+        Err(failure(exit::RESOURCE, what))
     }
 
     /// The network with its first weights, and their variables. Frozen ones get no gradient.
@@ -109,11 +154,33 @@ impl Plan {
     }
 }
 
+/// What a run of `recipe` builds `model` for, which sees `clips`.
+pub fn sizes(
+    recipe: &Recipe,
+    model: &Model,
+    clips: &Clips,
+    classes: usize,
+) -> anyhow::Result<Sizes> {
+    let side = clips.augment.side;
+    Ok(Sizes {
+        input: [clips.frames, side, side],
+        shrink: shrink(recipe.width)?,
+        dropout: recipe.dropout,
+        ..model.sizes(classes)
+    })
+}
+
 fn source(recipe: &Recipe) -> anyhow::Result<Source> {
     let data = &recipe.data;
     if data.name == "marionettes" {
         return Source::marionettes(&data.marionettes, recipe.seed);
     }
+    if data.name.is_empty() {
+        let what =
+            "[data] name: which dataset? (`marionettes`, or one that `data check --help` lists)";
+        return Err(failure(exit::USAGE, what));
+    }
+    layouts::find(&data.name)?;
     let Some(root) = &data.root else {
         let what = "[data] root: where does it lie? (or --root DIR)";
         return Err(failure(exit::USAGE, what));
@@ -144,13 +211,15 @@ fn shrink(width: f64) -> anyhow::Result<usize> {
     Err(failure(exit::USAGE, what))
 }
 
-/// The recipe without what the weights do not depend on, the first weights by their content.
+/// The recipe without what the weights do not depend on, a line for each key, the first weights by their content.
 fn fingerprint(recipe: &Recipe, videos: &str) -> anyhow::Result<String> {
     let mut recipe = recipe.clone();
     (recipe.test, recipe.save, recipe.data.root) = (Test::default(), Save::default(), None);
     if let Some(path) = &mut recipe.init.weights {
         *path = Digest::of(path)?.sha256.into();
     }
-    let recipe = recipe.to_toml()?.replace('\n', " ");
-    Ok(format!("marey {}, {recipe}, on {videos}", env!("CARGO_PKG_VERSION")))
+    let mut lines = vec![format!("marey {}", env!("CARGO_PKG_VERSION"))];
+    lines.extend(recipe.lines()?);
+    lines.push(format!("videos {videos}"));
+    Ok(lines.join("\n"))
 }

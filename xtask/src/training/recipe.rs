@@ -79,7 +79,11 @@ impl Recipe {
         for change in changes {
             lay_over(&mut table, change)?;
         }
-        Self::parse(&table.to_string(), &format!("{name} with --set"))
+        table.try_into().map_err(|error: toml::de::Error| {
+            let text = error.to_string();
+            let (message, place) = text.trim_end().split_once('\n').unwrap_or((&text, "in it"));
+            failure(exit::USAGE, format!("{name} with --set: {place}: {}", explained(message)))
+        })
     }
 
     /// The same with paths that hold from any folder.
@@ -97,6 +101,22 @@ impl Recipe {
             let place = line.map_or(name.to_string(), |line| format!("{name}:{line}"));
             failure(exit::USAGE, format!("{place}: {}", explained(error.message())))
         })
+    }
+
+    /// A line `section.key = value` for each key that has a value.
+    pub fn lines(&self) -> anyhow::Result<Vec<String>> {
+        fn add(name: &str, value: &toml::Value, lines: &mut Vec<String>) {
+            let Some(table) = value.as_table() else {
+                return lines.push(format!("{name} = {value}"));
+            };
+            let separator = if name.is_empty() { "" } else { "." };
+            table
+                .iter()
+                .for_each(|(key, value)| add(&format!("{name}{separator}{key}"), value, lines));
+        }
+        let mut lines = Vec::new();
+        add("", &toml::Value::try_from(self)?, &mut lines);
+        Ok(lines)
     }
 
     /// The recipe as a file of its own.

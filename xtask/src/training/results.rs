@@ -69,7 +69,7 @@ pub struct Unreadable {
 }
 
 impl Numbers {
-    pub fn new(plan: &Plan, tested: &Tested, state: Option<&TrainState>, weights: &str) -> Self {
+    pub fn new(plan: &Plan, tested: &Tested, steps: Option<u64>, weights: &str) -> Self {
         let evaluation = &tested.evaluation;
         let metrics = &evaluation.video;
         let shares = metrics.confusion.class_accuracies();
@@ -107,7 +107,7 @@ impl Numbers {
                 .iter()
                 .map(|v| Unreadable { video: v.name.clone(), cause: v.cause.clone() })
                 .collect(),
-            steps: state.map(TrainState::step),
+            steps,
             weights: weights.to_string(),
         }
     }

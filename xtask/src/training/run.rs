@@ -19,9 +19,12 @@ use marey::train::{
 use super::optimisation::fit_config;
 use super::plan::Plan;
 use super::sections::Watched;
+use crate::exit::{self, failure};
 use crate::interrupt;
 use crate::out::note;
 use crate::progress::Progress;
+
+const CHECKPOINTS: &str = "checkpoints";
 
 /// What came of a run.
 pub struct Trained {
@@ -46,13 +49,11 @@ pub struct Run<'a> {
 }
 
 impl Run<'_> {
-    /// Trains until all steps are done, and leaves in the variables the weights to be tested: the best where they are kept,
-    /// averages where there are some, else the last. `begin` gives a new run its first weights, where they are not those that
-    /// were drawn.
-    pub fn train(&self, begin: impl FnOnce() -> anyhow::Result<()>) -> anyhow::Result<Trained> {
+    /// Trains from where the run has [`begun`](Self::begun) until all steps are done, and leaves in the variables the weights
+    /// to be tested: the best where they are kept, averages where there are some, else the last.
+    pub fn train(&self, mut state: TrainState) -> anyhow::Result<Trained> {
         let Self { plan, vars, ranks, .. } = self;
-        let checkpoints = self.folder.join("checkpoints");
-        let mut state = self.begun(&checkpoints, begin)?;
+        let checkpoints = self.folder.join(CHECKPOINTS);
         share(&**ranks, vars, &mut state)?;
         let shard = Shard { rank: ranks.rank(), world: ranks.world() };
         let loader = plan.clips.training(plan.train.clone(), plan.recipe.train.batch, shard)?;
@@ -72,21 +73,25 @@ impl Run<'_> {
         self.ranks.rank() == 0
     }
 
-    /// Where the run stands: after the last checkpoint, if there is one, which the first rank reads for all.
-    fn begun(
-        &self,
-        checkpoints: &Path,
-        begin: impl FnOnce() -> anyhow::Result<()>,
-    ) -> anyhow::Result<TrainState> {
+    /// Where the run stands: after the last checkpoint, if there is one, which the first rank reads for all. `begin` gives a
+    /// new run its first weights, where they are not those that were drawn.
+    pub fn begun(&self, begin: impl FnOnce() -> anyhow::Result<()>) -> anyhow::Result<TrainState> {
+        let checkpoints = self.folder.join(CHECKPOINTS);
         let new = || TrainState::new(self.plan.fingerprint.clone());
         if !self.is_first() {
             return Ok(new());
         }
-        if !checkpoints.is_dir() || latest(checkpoints)?.checkpoint.is_none() {
+        if !checkpoints.is_dir() || latest(&checkpoints)?.checkpoint.is_none() {
             begin()?;
             return Ok(new());
         }
-        let resumed = resume(checkpoints, self.vars, &self.plan.fingerprint)?;
+        let resumed = resume(&checkpoints, self.vars, &self.plan.fingerprint);
+        let resumed = resumed.map_err(|error| match error {
+            Error::Fingerprint { found, wanted, .. } => {
+                of_another_recipe(self.folder, &found, &wanted)
+            }
+            error => error.into(),
+        })?;
         for error in &resumed.damaged {
             note(format_args!("passed over: {error}"));
         }
@@ -119,6 +124,9 @@ impl Run<'_> {
         };
         let watches = config.watch.is_some() && plan.recipe.watch.value == Watched::Top1;
         let outcome = if watches {
+            if self.is_first() {
+                note(format_args!("{} is watched", plan.watched_value()));
+            }
             let mut watch = |_| self.watched();
             fit_watched(network, vars, batches, config, state, &mut watch, &mut observe)
         } else {
@@ -203,6 +211,20 @@ impl Run<'_> {
         });
         Ok(evaluate(self.network, clips, &EvaluateConfig::default())?.video.top1)
     }
+}
+
+/// The error of a folder in which there is the run `found`, and not the one that was `wanted`.
+fn of_another_recipe(folder: &Path, found: &str, wanted: &str) -> anyhow::Error {
+    let without = |lines: &str, others: &str| -> String {
+        let others: Vec<&str> = others.lines().collect();
+        let own: Vec<&str> = lines.lines().filter(|line| !others.contains(line)).collect();
+        if own.is_empty() { "nothing more".into() } else { own.join(", ") }
+    };
+    let (folder, there, here) = (folder.display(), without(found, wanted), without(wanted, found));
+    let what = format!(
+        "{folder}: a run of another recipe is there, with {there}; this one has {here}; take another folder (--out)"
+    );
+    failure(exit::USAGE, what)
 }
 
 /// What the first rank leaves of each step.

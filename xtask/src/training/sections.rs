@@ -2,6 +2,7 @@
 //!
 //! What is left out of `[clip]` and `[test]` is as the network's paper has it. Numbers of epochs may be fractions.
 
+use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
 
 use crate::source::Scale;
@@ -18,6 +19,8 @@ pub struct Data {
     pub split: Option<usize>,
     /// The share of the training videos of each class that is held out, to be watched in place of the test videos.
     pub validation: f64,
+    /// Whether a class without a video to learn from is no error.
+    pub empty_classes: bool,
     /// How the generated benchmark is drawn.
     pub marionettes: Scale,
 }
@@ -351,7 +354,7 @@ pub struct Test {
     pub at_once: Option<usize>,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, Serialize, ValueEnum)]
 #[serde(rename_all = "lowercase")]
 pub enum Averaged {
     #[default]
