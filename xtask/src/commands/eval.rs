@@ -46,7 +46,8 @@ pub fn run(args: &Args) -> anyhow::Result<u8> {
     let network = subject.network(&plan, plan.sizes.classes, &device)?;
     let name = format!("eval-{}", plan.clips.slug(&plan.recipe));
     let folder = args.out.clone().unwrap_or_else(|| subject.folder(&plan, &name));
-    std::fs::create_dir_all(&folder).with_context(|| folder.display().to_string())?;
+    std::fs::create_dir_all(&folder)
+        .with_context(|| format!("{}: cannot make the folder", folder.display()))?;
     interrupt::watch();
     let testing = Testing {
         network: &*network,

@@ -6,10 +6,11 @@ use marey::data::extract::Digest;
 use marey::layers::Network;
 use marey::zoo;
 
-use crate::commands::train::WEIGHTS;
+use crate::commands::train::{RECIPE, WEIGHTS};
 use crate::exit::{self, failure};
 use crate::training::plan::Plan;
 use crate::training::recipe::Recipe;
+use crate::training::sections::Init;
 
 /// A run of `train`, or released weights of a model.
 #[derive(Debug, clap::Args)]
@@ -47,17 +48,20 @@ impl Subject {
     /// The network and its videos, with `changes` laid over the recipe.
     pub fn plan(&self, changes: Option<String>) -> anyhow::Result<Plan> {
         let mut set = self.set.clone();
-        set.extend(self.clips.map(|clips| format!("test.clips={clips}")));
-        set.extend(self.crops.map(|crops| format!("test.crops={crops}")));
         set.extend(changes);
         let mut recipe = match (&self.run, &self.model) {
-            (Some(run), _) => Recipe::load(&run.join("recipe.toml"), &set)?,
-            (None, Some(model)) => {
-                zoo::find(model)?;
-                Recipe::of(model, &set)?
-            }
+            (Some(run), _) => Recipe::load(&run.join(RECIPE), &set)?,
+            (None, Some(model)) => Recipe::of(model, &set)?,
             (None, None) => return Err(failure(exit::USAGE, "a run or a model is wanted")),
         };
+        let test = &mut recipe.test;
+        if self.clips.is_some() {
+            // In place of what the recipe may have in place of them.
+            (test.clips, test.every, test.whole) = (self.clips, None, false);
+        }
+        test.crops = self.crops.or(test.crops);
+        // Where the first weights came from is over, and may be gone.
+        recipe.init = Init::default();
         let data = &mut recipe.data;
         data.name = self.data.clone().unwrap_or(std::mem::take(&mut data.name));
         data.root = self.root.clone().or(data.root.take());

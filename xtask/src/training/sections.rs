@@ -2,7 +2,6 @@
 //!
 //! What is left out of `[clip]` and `[test]` is as the network's paper has it. Numbers of epochs may be fractions.
 
-use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
 
 use crate::source::Scale;
@@ -354,7 +353,7 @@ pub struct Test {
     pub at_once: Option<usize>,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, Serialize, ValueEnum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Averaged {
     #[default]
