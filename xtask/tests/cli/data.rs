@@ -21,7 +21,7 @@ fn preview_writes_a_sheet_and_an_animation_of_every_action() {
 }
 
 /// Two classes, of each two videos to learn from and one to be judged by.
-fn folders(root: &Path) {
+pub(crate) fn folders(root: &Path) {
     for (k, class) in ["jump", "run"].into_iter().enumerate() {
         for (number, subset) in ["train", "train", "test"].into_iter().enumerate() {
             let folder = root.join(subset).join(class);

@@ -3,6 +3,7 @@
 
 mod classify;
 mod data;
+mod eval;
 mod files;
 mod flow;
 mod fuse;
@@ -10,5 +11,7 @@ mod prepare;
 mod refusals;
 mod reproduce;
 mod support;
+mod train;
+mod train_refusals;
 mod ucf101;
 mod zoo;

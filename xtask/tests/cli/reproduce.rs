@@ -1,13 +1,12 @@
 //! `reproduce` on the generated benchmark: run, run again, stopped and taken up again.
 
-use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Instant;
 
 use serde_json::Value;
 
-use crate::support::{Ran, command, done, json, ran, refused, run};
+use crate::support::{Ran, command, done, json, ran, read, refused, run, stop};
 
 const QUICK: [&str; 5] = ["reproduce", "table4", "--quick", "--runs", "runs"];
 const FOLDER: &str = "runs/survey-table4-marionettes-quick-seed1";
@@ -25,10 +24,6 @@ fn results(report: &Value) -> Vec<Vec<&Value>> {
         .iter()
         .map(|(_, measured)| keys.iter().map(|key| &measured[key]).collect())
         .collect()
-}
-
-pub(crate) fn read(path: &Path) -> String {
-    std::fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
 
 fn report(folder: &Path) -> Value {
@@ -123,26 +118,6 @@ fn timed(mut command: Command) -> (Ran, f64) {
     let ran = ran(command.output().unwrap());
     assert_eq!(ran.code, 0, "{ran:?}");
     (ran, start.elapsed().as_secs_f64())
-}
-
-/// Runs `command` and sends it what Ctrl-C sends, once it has written `line` to stderr.
-fn stop(mut command: Command, line: &str) -> Ran {
-    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-    let mut lines = BufReader::new(child.stderr.take().unwrap()).lines().map(|line| line.unwrap());
-    let mut written = Vec::new();
-    for met in lines.by_ref() {
-        written.push(met.clone());
-        if met == line {
-            break;
-        }
-    }
-    let kill =
-        Command::new("sh").args(["-c", &format!("kill -INT {}", child.id())]).status().unwrap();
-    assert!(kill.success());
-    written.extend(lines);
-    let mut output = child.wait_with_output().unwrap();
-    output.stderr = written.join("\n").into_bytes();
-    ran(output)
 }
 
 #[test]

@@ -1,7 +1,8 @@
 //! Running the command line.
 
+use std::io::{BufRead, BufReader};
 use std::path::Path;
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
 
 use serde_json::Value;
 
@@ -66,4 +67,29 @@ pub(crate) fn refusal(code: i32, command: Command) -> String {
         "{what}: {ran:?}"
     );
     ran.stderr.trim_end().to_string()
+}
+
+/// The text of a file.
+pub(crate) fn read(path: &Path) -> String {
+    std::fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
+/// Runs `command` and sends it what Ctrl-C sends, once it has written a line that begins with `line` to stderr.
+pub(crate) fn stop(mut command: Command, line: &str) -> Ran {
+    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut lines = BufReader::new(child.stderr.take().unwrap()).lines().map(|line| line.unwrap());
+    let mut written = Vec::new();
+    for met in lines.by_ref() {
+        written.push(met.clone());
+        if met.starts_with(line) {
+            break;
+        }
+    }
+    let kill =
+        Command::new("sh").args(["-c", &format!("kill -INT {}", child.id())]).status().unwrap();
+    assert!(kill.success());
+    written.extend(lines);
+    let mut output = child.wait_with_output().unwrap();
+    output.stderr = written.join("\n").into_bytes();
+    ran(output)
 }
