@@ -193,6 +193,42 @@ mod tests {
         assert!(refusal("width = 0.5").contains("model"));
     }
 
+    /// The keys of a section, as it lists them where it meets another.
+    fn keys(section: &str) -> Vec<String> {
+        let error = refusal(&format!("model = \"c3d\"\n{section}\nzz = 1\n"));
+        let listed = error.split_once("expected ").expect("an unknown key").1;
+        let listed = listed.split_once("; the nearest").expect("a nearest one").0;
+        listed.split('`').skip(1).step_by(2).map(String::from).collect()
+    }
+
+    #[test]
+    fn the_page_has_every_key_of_every_section() {
+        let page = include_str!("../../../docs/training.md");
+        let heads =
+            ["data", "clip", "augment", "init", "train", "schedule", "watch", "save", "test"];
+        let mut sections =
+            vec![("At the top".into(), String::new()), ("`[[group]]`".into(), "[[group]]".into())];
+        sections.extend(
+            ["data.marionettes"]
+                .iter()
+                .chain(&heads)
+                .map(|head| (format!("`[{head}]`"), format!("[{head}]"))),
+        );
+        for (title, section) in &sections {
+            let (_, part) = page.split_once(&format!("\n### {title}")).expect("a part of the page");
+            let part = part.split("\n#").next().unwrap_or_default();
+            let rows: String = part
+                .lines()
+                .filter_map(|line| line.strip_prefix("| ")?.split('|').next())
+                .collect();
+            for key in keys(section) {
+                let is_section = section.is_empty() && (heads.contains(&&*key) || key == "group");
+                assert!(is_section || rows.contains(&format!("`{key}`")), "{title}: {key}");
+            }
+        }
+        assert!(keys("[save]") == ["every", "keep"]);
+    }
+
     #[test]
     fn what_was_written_is_read_again() {
         let text = "model = \"c3d\"\nwidth = 0.25\n[clip]\nsize = [128, 171]\n[[group]]\nname = \"fc8.*\"\nrate = 10\n";
