@@ -8,7 +8,7 @@ use marey::clip::{
     Window,
 };
 use marey::data::{Dataset, Loader, LoaderConfig, Modality, Shard, Videos};
-use marey::flow::{Preset, TvL1};
+use marey::flow::{Estimator, Flow, Preset, TvL1};
 use marey::layers::rng::stream;
 use marey::zoo::{Model, Views};
 
@@ -134,16 +134,15 @@ impl Clips {
     /// Makes a clip of black frames as in training, and one as in tests: a setting by which no clip can be made is refused
     /// here, before a run and not in the middle of it.
     pub fn check(&self) -> anyhow::Result<()> {
-        let mut rng = stream(self.seed, "check", 0);
-        let view = self.augment.draw(&mut rng);
+        let view = self.augment.draw(&mut stream(self.seed, "check", 0));
         let training =
-            self.black(self.train).and_then(|clip| self.modality.clip(&clip, &view, &self.flow));
+            self.black(self.train).and_then(|clip| self.modality.clip(&clip, &view, &Still));
         let testing = self.black(self.test).and_then(|clip| {
-            let seen = self.modality.seen(&clip, &self.view, &self.flow)?;
+            let seen = self.modality.seen(&clip, &self.view, &Still)?;
             let (h, w) = seen.size();
             self.crops.views(&self.view, h, w).iter().try_for_each(|view| seen.clip(view).map(drop))
         });
-        let refused = |what, error: candle::Error| failure(exit::USAGE, format!("{what}: {error}"));
+        let refused = |what, error| failure(exit::USAGE, format!("{what}: {error}"));
         training.map_err(|error| refused("training clips", error))?;
         testing.map_err(|error| refused("test clips", error))
     }
@@ -198,6 +197,16 @@ impl Clips {
             _ => format!(", TV-L1 ({})", self.preset.name()),
         };
         format!("{clips}, {crops} of {side}x{side} of {size}{flow}")
+    }
+}
+
+/// The flow where nothing moves, found in no time.
+struct Still;
+
+impl Estimator for Still {
+    fn flow_of(&self, clips: &Tensor) -> CandleResult<Flow> {
+        let (n, _, t, h, w) = clips.dims5()?;
+        Flow::new(Tensor::zeros((n, 2, t - 1, h, w), DType::F32, &Device::Cpu)?)
     }
 }
 

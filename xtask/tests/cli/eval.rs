@@ -115,7 +115,8 @@ fn a_run_names_the_action_in_a_video() {
         video["top"].as_array().unwrap().iter().map(|a| a["label"].as_str().unwrap()).collect();
     let labels = std::fs::read_to_string(folder.join("run/labels.txt")).unwrap();
     let mut wanted: Vec<&str> = labels.lines().collect();
-    (met.sort_unstable(), wanted.sort_unstable());
+    met.sort_unstable();
+    wanted.sort_unstable();
     assert_eq!(met, wanted);
     let line = refused(3, folder, &["classify", "v.y4m", "--run", "nowhere"]);
     assert!(line.contains("nowhere/recipe.toml"), "{line}");
