@@ -188,10 +188,9 @@ fn source(recipe: &Recipe) -> anyhow::Result<Source> {
     Source::on_disk(&data.name, root, data.split)
 }
 
-fn held_out(
-    train: Arc<dyn Dataset>,
-    recipe: &Recipe,
-) -> anyhow::Result<(Arc<dyn Dataset>, Option<Arc<dyn Dataset>>)> {
+type Videos = Arc<dyn Dataset>;
+
+fn held_out(train: Videos, recipe: &Recipe) -> anyhow::Result<(Videos, Option<Videos>)> {
     let share = recipe.data.validation;
     if share == 0. {
         return Ok((train, None));

@@ -70,7 +70,7 @@ fn a_killed_eval_goes_on_where_it_was() {
     let kept = scored(&journal);
     let rest = done(folder, &args("killed"));
     let line = rest.stderr.lines().next().unwrap_or_default();
-    assert!(line == format!("r3d-18: {kept} of 24 videos were scored before"), "{rest:?}");
+    assert!(line == format!("r3d-18: {kept} of 24 videos were done before"), "{rest:?}");
     let scores = |out: &str| bytes(folder, &format!("{out}/scores.safetensors"));
     assert!(scores("killed") == scores("whole"));
     assert!(!journal.exists());
@@ -78,7 +78,7 @@ fn a_killed_eval_goes_on_where_it_was() {
     // What is kept of another test is not taken.
     let head = std::fs::write(&journal, "{\"fingerprint\":\"another\"}\n{\"unreadable\":\"x\"}\n");
     head.unwrap();
-    assert!(!done(folder, &args("killed")).stderr.contains("scored before"));
+    assert!(!done(folder, &args("killed")).stderr.contains("done before"));
     assert!(scores("killed") == scores("whole"));
 }
 

@@ -191,7 +191,7 @@ fn killed_at_any_moment_a_run_ends_with_the_bits_of_one_left_alone() {
     std::fs::write(&journal, &text[..text.len() - 7]).unwrap();
     let rest = done(folder, &train("run", &[])).stderr;
     assert!(
-        rest.contains("goes on after step 40: ") && rest.contains(" videos were scored before")
+        rest.contains("goes on after step 40: ") && rest.contains(" videos were done before")
     );
     assert_same(&run, &folder.join("whole"));
     assert!(!journal.exists() && !is_saving(&run));
@@ -269,7 +269,7 @@ fn an_unreadable_test_video_is_named_and_counted() {
     }
     let none = run(command(folder, &train("none", &FOLDERS)));
     assert_eq!((none.code, &*none.stdout), (4, ""), "{none:?}");
-    assert!(none.stderr.ends_with("error: none of 3 test videos could be read\n"), "{none:?}");
+    assert!(none.stderr.ends_with("error: none of 3 videos could be read\n"), "{none:?}");
 }
 
 #[test]
