@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use crate::data::folders;
 use crate::files::{file, y4m};
-use crate::support::{command, done, json, refused};
+use crate::support::{command, done, failed, json, refused};
 use crate::train::{kill, scored, tiny, train};
 
 /// A folder with a run of two steps in `run`.
@@ -90,7 +90,8 @@ fn eval_refuses_what_is_no_run_and_weights_of_something_else() {
     assert!(line.contains("nowhere/recipe.toml"), "{line}");
     // Two classes in place of twelve.
     folders(&folder.join("set"));
-    let line = refused(4, folder, &["eval", "run", "--data", "folders", "--root", "set"]);
+    let args = ["eval", "run", "--data", "folders", "--root", "set"];
+    let line = failed(4, command(folder, &args));
     assert!(
         line.contains("run/weights.safetensors: these are not the weights of r3d-18"),
         "{line}"

@@ -14,10 +14,10 @@ pub(crate) struct Ran {
     pub(crate) stderr: String,
 }
 
-/// The command line with `args`, in `folder`.
+/// The command line with `args`, in `folder`, where its cache is too.
 pub(crate) fn command(folder: &Path, args: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_xtask"));
-    command.args(args).current_dir(folder);
+    command.args(args).current_dir(folder).env("XDG_CACHE_HOME", folder.join(".cache"));
     command
 }
 
@@ -49,6 +49,16 @@ pub(crate) fn done(folder: &Path, args: &[&str]) -> Ran {
 /// The JSON that it prints.
 pub(crate) fn json(folder: &Path, args: &[&str]) -> Value {
     serde_json::from_str(&done(folder, args).stdout).unwrap()
+}
+
+/// Runs `command`, which does something and then ends with `code`, nothing on stdout, and a last line on stderr: the line.
+pub(crate) fn failed(code: i32, command: Command) -> String {
+    let what = format!("{command:?}");
+    let ran = run(command);
+    assert_eq!((ran.code, &*ran.stdout), (code, ""), "{what}: {ran:?}");
+    let last = ran.stderr.lines().last().unwrap_or_default();
+    assert!(last.starts_with("error: "), "{what}: {ran:?}");
+    last.to_string()
 }
 
 /// Runs the command line, which ends with `code`, nothing on stdout, and one line on stderr: the line.

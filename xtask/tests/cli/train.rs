@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use crate::data::folders;
 use crate::files::file;
-use crate::support::{command, done, json, read, refusal, run, stop};
+use crate::support::{command, done, failed, json, read, refusal, stop};
 
 /// A network of a sixteenth of its channels, 40 steps.
 const RECIPE: &str = r#"
@@ -190,9 +190,7 @@ fn killed_at_any_moment_a_run_ends_with_the_bits_of_one_left_alone() {
     let text = std::fs::read(&journal).unwrap();
     std::fs::write(&journal, &text[..text.len() - 7]).unwrap();
     let rest = done(folder, &train("run", &[])).stderr;
-    assert!(
-        rest.contains("goes on after step 40: ") && rest.contains(" videos were done before")
-    );
+    assert!(rest.contains("goes on after step 40: ") && rest.contains(" videos were done before"));
     assert_same(&run, &folder.join("whole"));
     assert!(!journal.exists() && !is_saving(&run));
 }
@@ -232,10 +230,8 @@ fn a_full_disk_ends_a_run_and_costs_no_checkpoint() {
     let xtask = env!("CARGO_BIN_EXE_xtask");
     let mut command = std::process::Command::new("sh");
     command.args([&["-c", limited, xtask], &train("run", &[])[..]].concat()).current_dir(folder);
-    let full = crate::support::run(command);
-    assert_eq!((full.code, &*full.stdout), (5, ""), "{full:?}");
-    let last = full.stderr.lines().last().unwrap_or_default();
-    assert!(last.starts_with("error: r3d-18: ") && last.contains("cannot write"), "{last}");
+    let line = failed(5, command);
+    assert!(line.contains("run/checkpoints/step-") && line.contains("cannot write it: "), "{line}");
     assert_eq!(newest(&run), saved);
     done(folder, &train("run", &[]));
     done(folder, &train("whole", &[]));
@@ -243,18 +239,20 @@ fn a_full_disk_ends_a_run_and_costs_no_checkpoint() {
 }
 
 #[test]
-fn an_unreadable_test_video_is_named_and_counted() {
+fn unreadable_videos_are_named_and_counted() {
     let folder = tiny();
     let folder = folder.path();
     folders(&folder.join("set"));
-    let bad = folder.join("set/test/run/bad.gif");
-    std::fs::write(&bad, b"GIF89a, or not").unwrap();
+    file(&folder.join("set/test/run"), "bad.gif", "GIF89a, or not");
+    file(&folder.join("set/train/run"), "worse.gif", "GIF89a, or not");
     let args = train("run", &FOLDERS);
     let ran = done(folder, &args);
     assert_eq!(ran.stderr.matches("skipped: video `run/bad.gif`").count(), 1, "{}", ran.stderr);
     assert!(
         ran.stdout.contains("1 video could not be read and count for nothing:\n  run/bad.gif: ")
     );
+    let left_out = "1 training video could not be read and were left out:\n  run/worse.gif: ";
+    assert!(ran.stdout.contains(left_out), "{}", ran.stdout);
     let numbers = json(folder, &[&args[..], &["--json"]].concat());
     assert_eq!(
         (&numbers["videos"], &numbers["unreadable"][0]["video"]),
@@ -267,9 +265,8 @@ fn an_unreadable_test_video_is_named_and_counted() {
     for path in paths {
         std::fs::write(path, b"no video").unwrap();
     }
-    let none = run(command(folder, &train("none", &FOLDERS)));
-    assert_eq!((none.code, &*none.stdout), (4, ""), "{none:?}");
-    assert!(none.stderr.ends_with("error: none of 3 videos could be read\n"), "{none:?}");
+    let line = failed(4, command(folder, &train("none", &FOLDERS)));
+    assert_eq!(line, "error: none of 3 videos could be read");
 }
 
 #[test]
