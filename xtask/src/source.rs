@@ -154,7 +154,7 @@ pub fn indexed(set: Listed, name: &str, root: &Path) -> anyhow::Result<Listed> {
     }
     found.notes.iter().for_each(note);
     for (_, cause) in found.broken.iter().chain(&found.failed) {
-        note(format_args!("error: {cause}"));
+        note(format_args!("unreadable: {cause}"));
     }
     Ok(set)
 }

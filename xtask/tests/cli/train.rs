@@ -302,7 +302,7 @@ fn the_best_weights_are_tested_where_they_are_kept() {
     let watch =
         ["--set", "watch.every=0.5", "--set", "watch.keep_best=true", "--set", "train.ema=0.9"];
     let ran = done(folder, &train("run", &watch));
-    assert!(ran.stderr.contains("top-1 of the test videos is watched"), "{}", ran.stderr);
+    assert!(ran.stderr.contains("the accuracy on the test videos is watched"), "{}", ran.stderr);
     let run = folder.join("run");
     // The first of the steps with the highest value.
     let mut best = (0, f64::NEG_INFINITY);
@@ -317,5 +317,5 @@ fn the_best_weights_are_tested_where_they_are_kept() {
     // Held out videos take the place of the test videos.
     let held_out = [&watch[..], &["--set", "data.validation=0.5"]].concat();
     let ran = done(folder, &train("held-out", &held_out));
-    assert!(ran.stderr.contains("top-1 of the held out videos is watched"), "{}", ran.stderr);
+    assert!(ran.stderr.contains("the accuracy on held out training videos is watched"), "{}", ran.stderr);
 }

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use crate::files::{gif, y4m};
 use crate::reproduce::measured;
-use crate::support::{command, json, refused, run};
+use crate::support::{command, failed, json, refused, run};
 
 const CLASSES: [&str; 2] = ["Archery", "YoYo"];
 
@@ -81,7 +81,7 @@ fn a_missing_dataset_says_what_was_looked_for_where() {
     assert!(refused(3, folder.path(), &other).contains("trainlist02.txt"));
     let gone = "ucf/UCF-101/YoYo/v_YoYo_g01_c01.avi";
     std::fs::remove_file(folder.path().join(gone)).unwrap();
-    let line = refused(3, folder.path(), &args("ucf"));
+    let line = failed(3, command(folder.path(), &args("ucf")));
     assert!(line.contains("1 of the 4 videos in testlist01.txt") && line.contains(gone), "{line}");
     // Nothing was begun.
     assert!(!folder.path().join("runs").exists());
