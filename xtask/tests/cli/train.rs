@@ -317,5 +317,9 @@ fn the_best_weights_are_tested_where_they_are_kept() {
     // Held out videos take the place of the test videos.
     let held_out = [&watch[..], &["--set", "data.validation=0.5"]].concat();
     let ran = done(folder, &train("held-out", &held_out));
-    assert!(ran.stderr.contains("the accuracy on held out training videos is watched"), "{}", ran.stderr);
+    assert!(
+        ran.stderr.contains("the accuracy on held out training videos is watched"),
+        "{}",
+        ran.stderr
+    );
 }
