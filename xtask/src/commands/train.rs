@@ -91,7 +91,7 @@ fn train(args: &Args, ranks: &Arc<dyn Collective>) -> anyhow::Result<u8> {
     if first {
         std::fs::create_dir_all(&folder).with_context(|| folder.display().to_string())?;
         write_atomically(folder.join("recipe.toml"), plan.recipe.to_toml()?.as_bytes())?;
-        let labels = plan.train.classes().join("\n") + "\n";
+        let labels = plan.test.classes().join("\n") + "\n";
         write_atomically(folder.join("labels.txt"), labels.as_bytes())?;
     }
     let run = Run {
@@ -108,8 +108,9 @@ fn train(args: &Args, ranks: &Arc<dyn Collective>) -> anyhow::Result<u8> {
     }
     write_atomically(folder.join(WEIGHTS), &weights(&vars)?)?;
 
+    let judged = plan.judged(&*network);
     let testing = Testing {
-        network: &*network,
+        network: &judged,
         videos: &plan.test,
         clips: &plan.clips,
         config: testing::config(&plan.recipe),
@@ -124,7 +125,8 @@ fn train(args: &Args, ranks: &Arc<dyn Collective>) -> anyhow::Result<u8> {
     };
     let (evaluation, videos) = testing.scores(&format!("{}, test", plan.model.name))?;
     let tested = Tested { evaluation, videos, skipped };
-    let trained = format!("trained here for {} steps", state.step());
+    let also = plan.also.as_ref().map_or(String::new(), |also| format!(", on {also} at once"));
+    let trained = format!("trained here for {} steps{also}", state.step());
     let numbers = Numbers::new(&plan, &tested, Some(&state), &trained);
     results::write(&folder, &plan, &numbers, &tested, Some(&state))?;
     ledger::remove(&testing.ledger);

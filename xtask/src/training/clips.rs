@@ -20,7 +20,8 @@ use crate::exit::{self, failure};
 pub struct Clips {
     modality: Modality,
     flow: TvL1,
-    preset: Preset,
+    /// How flow is found, in words.
+    found: String,
     pub frames: usize,
     pub augment: Augment,
     train: ClipSampler,
@@ -31,8 +32,8 @@ pub struct Clips {
 }
 
 impl Clips {
-    /// As `recipe` says, and the paper of `model` where it does not.
-    pub fn new(recipe: &Recipe, model: &Model) -> anyhow::Result<Self> {
+    /// As `recipe` says, and the paper of `model` where it does not; of videos whose flow was `extracted` in these words, if it was.
+    pub fn new(recipe: &Recipe, model: &Model, extracted: Option<String>) -> anyhow::Result<Self> {
         let (clip, test) = (&recipe.clip, &recipe.test);
         let frames = clip.frames.unwrap_or(model.recipe.frames);
         let stride = clip.stride.unwrap_or(match clip.frames {
@@ -57,7 +58,7 @@ impl Clips {
         Ok(Self {
             modality: model.modality,
             flow: TvL1::preset(preset),
-            preset,
+            found: extracted.unwrap_or_else(|| format!("TV-L1 ({})", preset.name())),
             frames,
             augment,
             train,
@@ -158,9 +159,9 @@ impl Clips {
             Size::Exactly(h, w) => format!("frames of {w}x{h}"),
         };
         let crops = self.crops.name();
-        let flow = match self.modality {
-            Modality::Rgb | Modality::RgbDifference(_) => String::new(),
-            _ => format!(", TV-L1 ({})", self.preset.name()),
+        let flow = match self.modality.has_flow() {
+            true => format!(", {}", self.found),
+            false => String::new(),
         };
         format!("{clips}, {crops} of {side}x{side} of {size}{flow}")
     }

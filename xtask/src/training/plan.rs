@@ -5,15 +5,15 @@ use std::sync::Arc;
 use candle::{DType, Device};
 use candle_nn::VarMap;
 use marey::data::extract::Digest;
-use marey::data::{Dataset, Selection};
-use marey::layers::{Network, seeded_but};
+use marey::data::{Dataset, Joined, Selection};
+use marey::layers::{FirstTask, Network, seeded_but};
 use marey::train::parameters::is_statistic;
 use marey::zoo::{self, Begun, InitRules, Model, Sizes};
 
 use super::clips::Clips;
 use super::optimisation::parameters;
 use super::recipe::Recipe;
-use super::sections::{Init, Save, Test};
+use super::sections::{Data, Init, Loss, Save, Test};
 use crate::exit::{self, failure};
 use crate::source::Source;
 
@@ -28,6 +28,10 @@ pub struct Plan {
     /// What is held out of that, if anything.
     pub held_out: Option<Arc<dyn Dataset>>,
     pub test: Arc<dyn Dataset>,
+    /// What is learnt at once is called, if anything.
+    pub also: Option<String>,
+    /// The classes of both, one after the other in the logits.
+    pub tasks: Option<[usize; 2]>,
     /// What the dataset and its split are called.
     pub dataset: String,
     /// What the weights depend on.
@@ -40,10 +44,19 @@ impl Plan {
     /// Finds the network and the videos, and checks that they go together.
     pub fn new(recipe: Recipe) -> anyhow::Result<Self> {
         let model = zoo::find(&recipe.model).map_err(|e| failure(exit::USAGE, e.to_string()))?;
-        let clips = Clips::new(&recipe, model)?;
-        let source = source(&recipe)?;
-        let classes = source.train.classes().len();
-        let (train, held_out) = held_out(source.train, &recipe)?;
+        check(&recipe, model)?;
+        let source = source(&recipe.data, recipe.seed)?;
+        let also = recipe.also.as_ref().map(|also| self::source(also, recipe.seed)).transpose()?;
+        let clips = Clips::new(&recipe, model, source.flow)?;
+        let own = source.train.classes().len();
+        let (mut train, held_out) = held_out(source.train, &recipe)?;
+        let (mut tasks, mut videos) = (None, source.fingerprint);
+        if let Some(also) = &also {
+            tasks = Some([own, also.train.classes().len()]);
+            train = Arc::new(Joined::new(train, also.train.clone()));
+            videos += &format!(", also {}", also.fingerprint);
+        }
+        let classes = train.classes().len();
         let side = clips.augment.side;
         let sizes = Sizes {
             input: [clips.frames, side, side],
@@ -51,7 +64,7 @@ impl Plan {
             dropout: recipe.dropout,
             ..model.sizes(classes)
         };
-        let fingerprint = fingerprint(&recipe, &source.fingerprint)?;
+        let fingerprint = fingerprint(&recipe, &videos)?;
         Ok(Self {
             recipe,
             model,
@@ -60,9 +73,11 @@ impl Plan {
             train,
             held_out,
             test: source.test,
+            also: also.map(|also| also.dataset),
+            tasks,
             dataset: source.dataset,
             fingerprint,
-            videos: source.fingerprint,
+            videos,
         })
     }
 
@@ -94,6 +109,11 @@ impl Plan {
         Ok(self.model.init(&self.sizes, source, vars, &rules)?)
     }
 
+    /// The network as it is tested: without the classes of what is learnt at once.
+    pub fn judged<'a>(&self, network: &'a dyn Network) -> FirstTask<'a> {
+        FirstTask::new(network, self.tasks.map_or(self.sizes.classes, |[own, _]| own))
+    }
+
     /// The videos whose accuracy is watched, and what they are called.
     pub fn watched(&self) -> (&Arc<dyn Dataset>, &'static str) {
         match &self.held_out {
@@ -103,16 +123,42 @@ impl Plan {
     }
 }
 
-fn source(recipe: &Recipe) -> anyhow::Result<Source> {
-    let data = &recipe.data;
+/// Refuses keys that do not go together.
+fn check(recipe: &Recipe, model: &Model) -> anyhow::Result<()> {
+    let Recipe { data, also, clip, augment, train, .. } = recipe;
+    let refused = |what: String| Err(failure(exit::USAGE, what));
+    if data.flow.is_some() && !model.modality.has_flow() {
+        return refused(format!("[data] flow: {} sees no flow", model.name));
+    }
+    if data.flow.is_some() && clip.flow.is_some() {
+        return refused("[data] flow was found before, and [clip] flow finds it anew".into());
+    }
+    let Some(also) = also else { return Ok(()) };
+    if also.flow.is_some() != data.flow.is_some() {
+        return refused("flow: of both of [data] and [also], or of neither".into());
+    }
+    if also.validation != 0. {
+        return refused("[also] validation: what is held out is of [data]".into());
+    }
+    if train.loss != Loss::CrossEntropy || augment.mixup.is_some() || augment.label_smoothing != 0.
+    {
+        return refused("[also] takes loss = \"cross-entropy\", no mixup and no smoothing".into());
+    }
+    Ok(())
+}
+
+fn source(data: &Data, seed: u64) -> anyhow::Result<Source> {
     if data.name == "marionettes" {
-        return Source::marionettes(&data.marionettes, recipe.seed);
+        return match &data.flow {
+            None => Source::marionettes(&data.marionettes, seed),
+            Some(_) => Err(failure(exit::USAGE, "marionettes: they take no flow images")),
+        };
     }
     let Some(root) = &data.root else {
-        let what = "[data] root: where does it lie? (or --root DIR)";
+        let what = format!("root: where does {:?} lie? (of [data] also by --root DIR)", data.name);
         return Err(failure(exit::USAGE, what));
     };
-    Source::on_disk(&data.name, root, data.split)
+    Source::on_disk(&data.name, root, data.split, data.flow.as_deref())
 }
 
 fn held_out(
@@ -141,7 +187,10 @@ fn shrink(width: f64) -> anyhow::Result<usize> {
 /// The recipe without what the weights do not depend on, the first weights by their content.
 fn fingerprint(recipe: &Recipe, videos: &str) -> anyhow::Result<String> {
     let mut recipe = recipe.clone();
-    (recipe.test, recipe.save, recipe.data.root) = (Test::default(), Save::default(), None);
+    (recipe.test, recipe.save) = (Test::default(), Save::default());
+    for data in [Some(&mut recipe.data), recipe.also.as_mut()].into_iter().flatten() {
+        (data.root, data.flow) = (None, None);
+    }
     if let Some(path) = &mut recipe.init.weights {
         *path = Digest::of(path)?.sha256.into();
     }
