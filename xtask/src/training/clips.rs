@@ -2,12 +2,13 @@
 
 use std::sync::Arc;
 
-use candle::Result as CandleResult;
+use candle::{Result as CandleResult, Tensor};
+use image::RgbImage;
 use marey::clip::{
     Augment, Clip, ClipSampler, ColourJitter, Crop, Crops, MultiScale, Normalize, Size, View,
     Window,
 };
-use marey::data::{Dataset, Loader, LoaderConfig, Modality, Shard, Videos};
+use marey::data::{self, Dataset, Loader, LoaderConfig, Modality, Shard, Videos};
 use marey::flow::{Preset, TvL1};
 use marey::zoo::Model;
 
@@ -119,6 +120,11 @@ impl Clips {
             let (h, w) = seen.size();
             crops.views(&view, h, w).iter().map(|view| seen.clip(view)).collect()
         })?)
+    }
+
+    /// The frames of one training clip `[C, T, H, W]` as pictures.
+    pub fn pictures(&self, clip: &Tensor) -> anyhow::Result<Vec<RgbImage>> {
+        Ok(data::pictures(clip, self.modality, &self.augment.normalize)?)
     }
 
     fn config(&self) -> LoaderConfig {

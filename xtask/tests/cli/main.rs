@@ -10,5 +10,6 @@ mod prepare;
 mod refusals;
 mod reproduce;
 mod support;
+mod train;
 mod ucf101;
 mod zoo;
