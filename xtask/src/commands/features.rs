@@ -16,7 +16,7 @@ use crate::training::testing::{self, Passed, Testing};
 
 /// Write the features that a network has of a dataset's videos before its classifier, for `svm`
 ///
-/// Of the training and the test videos of a split: `features` [N, D] and `labels` [N], and the names of the videos as metadata.
+/// Of the training and the test videos of a split: `features [N, D]` and `labels [N]`, and the names of the videos as metadata.
 /// A video's features are the mean of those of its clips and crops. A file that is there already, of the same weights, videos and
 /// clips, is left as it is.
 #[derive(Debug, clap::Args)]

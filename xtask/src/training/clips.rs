@@ -79,7 +79,7 @@ impl Clips {
     ) -> anyhow::Result<Loader> {
         let (sampler, skip_broken) = (self.train, true);
         let config = LoaderConfig { batch, sampler, shard, skip_broken, ..self.config() };
-        let (modality, augment, flow) = (self.modality, self.augment.clone(), self.flow.clone());
+        let (modality, augment, flow) = (self.modality, self.augment.clone(), self.flow);
         let transform =
             move |clip: Clip, rng: &mut _| modality.clip(&clip, &augment.draw(rng), &flow);
         Ok(Loader::new(dataset, config, transform)?.with_modality(self.modality))
@@ -114,7 +114,7 @@ impl Clips {
     ) -> anyhow::Result<Videos> {
         let config = LoaderConfig { batch: 1, shuffle: false, queue: 1, ..self.config() };
         let loader = Loader::new(dataset, config, |clip, _| Ok(clip))?.with_modality(self.modality);
-        let (modality, view, flow) = (self.modality, self.view, self.flow.clone());
+        let (modality, view, flow) = (self.modality, self.view, self.flow);
         Ok(loader.videos_from(first, sampler, move |clip| -> CandleResult<Vec<Clip>> {
             let seen = modality.seen(&clip, &view, &flow)?;
             let (h, w) = seen.size();

@@ -17,6 +17,8 @@ use super::sections::{Data, Init, Loss, Save, Test};
 use crate::exit::{self, failure};
 use crate::source::Source;
 
+type Videos = Arc<dyn Dataset>;
+
 /// What a recipe comes to.
 pub struct Plan {
     pub recipe: Recipe,
@@ -24,10 +26,10 @@ pub struct Plan {
     pub sizes: Sizes,
     pub clips: Clips,
     /// What it learns from, without what is held out.
-    pub train: Arc<dyn Dataset>,
+    pub train: Videos,
     /// What is held out of that, if anything.
-    pub held_out: Option<Arc<dyn Dataset>>,
-    pub test: Arc<dyn Dataset>,
+    pub held_out: Option<Videos>,
+    pub test: Videos,
     /// What is learnt at once is called, if anything.
     pub also: Option<String>,
     /// The classes of both, one after the other in the logits.
@@ -115,7 +117,7 @@ impl Plan {
     }
 
     /// The videos whose accuracy is watched, and what they are called.
-    pub fn watched(&self) -> (&Arc<dyn Dataset>, &'static str) {
+    pub fn watched(&self) -> (&Videos, &'static str) {
         match &self.held_out {
             Some(videos) => (videos, "held out videos"),
             None => (&self.test, "test videos"),
@@ -161,10 +163,7 @@ fn source(data: &Data, seed: u64) -> anyhow::Result<Source> {
     Source::on_disk(&data.name, root, data.split, data.flow.as_deref())
 }
 
-fn held_out(
-    train: Arc<dyn Dataset>,
-    recipe: &Recipe,
-) -> anyhow::Result<(Arc<dyn Dataset>, Option<Arc<dyn Dataset>>)> {
+fn held_out(train: Videos, recipe: &Recipe) -> anyhow::Result<(Videos, Option<Videos>)> {
     let share = recipe.data.validation;
     if share == 0. {
         return Ok((train, None));
