@@ -7,12 +7,15 @@ use std::time::{Instant, UNIX_EPOCH};
 
 use anyhow::Context;
 use marey::clip::{Clip, Normalize, center_crop, normalize, random_crop, resize_short_side};
+use marey::data::extract::{ExtractConfig, Range, Size};
 use marey::data::{self, Dataset, Listed, Marionettes, MarionettesConfig, Shards, Subset};
+use marey::flow::Preset;
 use marey::layers::rng::{ChaCha8Rng, fnv1a};
 use marey::video::Options;
 use serde::{Deserialize, Serialize};
 
 use crate::cache;
+use crate::exit::{self, failure};
 use crate::out::{bar, counted, note};
 
 /// How much is drawn of the generated benchmark.
@@ -33,12 +36,15 @@ pub struct Scale {
     pub distractors: usize,
     /// How much the camera moves, from 0 to 1.
     pub camera: f32,
+    /// Draws them, in place of the seed of all else.
+    pub seed: Option<u64>,
 }
 
 impl Default for Scale {
     fn default() -> Self {
         let (variation, background, camera) = (0.5, 0.5, 0.5);
-        Self { side: 64, train: 2400, test: 240, variation, background, distractors: 1, camera }
+        let (train, test, distractors, seed) = (2400, 240, 1, None);
+        Self { side: 64, train, test, variation, background, distractors, camera, seed }
     }
 }
 
@@ -52,12 +58,15 @@ pub struct Source {
     pub fingerprint: String,
     /// Without its size.
     pub dataset: String,
+    /// How its flow was extracted, where it was.
+    pub flow: Option<String>,
 }
 
 impl Source {
     /// The generated benchmark.
     pub fn marionettes(scale: &Scale, seed: u64) -> anyhow::Result<Self> {
-        let Scale { side, train, test, variation, background, distractors, camera } = *scale;
+        let Scale { side, train, test, variation, background, distractors, camera, .. } = *scale;
+        let seed = scale.seed.unwrap_or(seed);
         let config = MarionettesConfig {
             width: side,
             height: side,
@@ -79,6 +88,7 @@ impl Source {
             ),
             fingerprint: format!("{config:?}"),
             dataset: "Marionettes".into(),
+            flow: None,
         })
     }
 
@@ -92,21 +102,37 @@ impl Source {
             name: format!("{name}, {learnt} to learn from, {judged} to be judged by"),
             fingerprint: format!("shards {}", indices(root)?),
             dataset: name,
+            flow: None,
             train: Arc::new(train),
             test: Arc::new(test),
         })
     }
 
-    /// The dataset that lies as `layout` says under `root`; its first split where no other is asked for.
-    pub fn on_disk(layout: &str, root: &Path, split: Option<usize>) -> anyhow::Result<Self> {
-        if layout == "shards" {
-            return Self::shards(root);
+    /// The dataset that lies as `layout` says under `root`; its first split where no other is asked for. The flow of its videos
+    /// is that of the images below `flow`, where there are some.
+    pub fn on_disk(
+        layout: &str,
+        root: &Path,
+        split: Option<usize>,
+        flow: Option<&Path>,
+    ) -> anyhow::Result<Self> {
+        match (layout, flow) {
+            ("shards", None) => return Self::shards(root),
+            ("shards", Some(_)) => {
+                return Err(failure(exit::USAGE, "shards: they take no flow images"));
+            }
+            _ => {}
         }
         let layout = data::layouts::find(layout)?;
         let split = split.unwrap_or(layout.first_split);
         let options = Options { threads: 1, ..Options::default() };
-        let open =
-            |subset| indexed(layout.open(root, subset, split, options.clone())?, layout.name, root);
+        let open = |subset| -> anyhow::Result<Listed> {
+            let mut set = layout.open(root, subset, split, options.clone())?;
+            if let Some(folder) = flow {
+                set = set.with_flow(folder)?;
+            }
+            indexed(set, layout.name, root)
+        };
         let (train, test) = (open(Subset::Train)?, open(Subset::Test)?);
         let (learnt, judged) = (train.len(), test.len());
         let name = match layout.title.starts_with("a ") {
@@ -122,6 +148,7 @@ impl Source {
                 digest(&train)?,
                 digest(&test)?
             ),
+            flow: flow_of(&train, &test)?,
             dataset,
             train: Arc::new(train),
             test: Arc::new(test),
@@ -175,6 +202,30 @@ fn indices(root: &Path) -> anyhow::Result<String> {
     Ok(format!("{:016x}", fnv1a(&all)))
 }
 
+/// How the flow of both was extracted, if it was: by the same settings.
+fn flow_of(train: &Listed, test: &Listed) -> anyhow::Result<Option<String>> {
+    let settings = |set: &'_ Listed| set.flows().map(|flows| *flows.settings());
+    let own: Vec<ExtractConfig> = [train, test].into_iter().filter_map(settings).collect();
+    if own.windows(2).any(|pair| pair[0] != pair[1]) {
+        let what = "flow images of training and test videos were made by different settings";
+        return Err(failure(exit::USAGE, what));
+    }
+    Ok(own.first().map(|settings| {
+        let preset = settings.preset().map_or("own parameters", Preset::name);
+        let warped = if settings.warped.is_some() { "warped " } else { "" };
+        let size = match settings.size {
+            Size::Source => "the videos' size".into(),
+            Size::ShortSide(side) => format!("a shorter side of {side}"),
+            Size::Exact(width, height) => format!("{width}x{height}"),
+        };
+        let range = match settings.range {
+            Range::Bound(bound) => format!("a bound of {bound}"),
+            Range::Own => "their own range".into(),
+        };
+        format!("{warped}TV-L1 ({preset}) from images of {size} and {range}")
+    }))
+}
+
 /// The names, labels, sizes and times of a dataset's files, in short: another dataset has another.
 fn digest(videos: &Listed) -> anyhow::Result<String> {
     let mut all = String::new();
@@ -185,6 +236,9 @@ fn digest(videos: &Listed) -> anyhow::Result<String> {
         let (name, label) = (videos.name(index), videos.label(index));
         let _ =
             writeln!(all, "{name} {label} {} {}", file.len(), time.unwrap_or_default().as_nanos());
+    }
+    if let Some(flows) = videos.flows() {
+        let _ = writeln!(all, "flow {:016x} {:?}", flows.digest(), flows.settings());
     }
     Ok(format!("{:016x}", fnv1a(&all)))
 }

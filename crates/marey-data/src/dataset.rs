@@ -40,6 +40,16 @@ pub trait Dataset: Send + Sync {
     ///
     /// If the video cannot be read, `which` is empty or a frame is beyond its end.
     fn frames(&self, index: usize, which: &[usize]) -> Result<Clip>;
+
+    /// The flow from each of the frames `which` of video `index` to the next, where it was found before: in pixels,
+    /// `[2, T, H, W]`, perhaps of another size than the frames. Nothing where it is to be found between frames.
+    ///
+    /// # Errors
+    ///
+    /// If it cannot be read, `which` is empty or a frame is beyond the video's end.
+    fn flow(&self, _index: usize, _which: &[usize]) -> Result<Option<Clip>> {
+        Ok(None)
+    }
 }
 
 /// Which part of a dataset.

@@ -10,6 +10,7 @@ use marey_video::{FrameSource, Known, Options};
 use crate::clips::clips;
 use crate::dataset::Dataset;
 use crate::error::{Error, Result};
+use crate::flows::Flows;
 use crate::index::{Found, Indexed, look_up};
 
 /// One video of a list.
@@ -72,6 +73,8 @@ pub struct Listed {
     options: Options,
     /// What each video was found to be, once it was looked through.
     found: Vec<OnceLock<Found>>,
+    /// Flow images of the videos, extracted before.
+    flow: Option<Flows>,
     /// Videos that are open and not being read.
     open: Mutex<BTreeMap<usize, Box<dyn FrameSource>>>,
 }
@@ -133,7 +136,8 @@ impl Listed {
         options: Options,
     ) -> Self {
         let found = listing.entries.iter().map(|_| OnceLock::new()).collect();
-        Self { listing, folder, absent, stream, options, found, open: Mutex::default() }
+        let (flow, open) = (None, Mutex::default());
+        Self { listing, folder, absent, stream, options, found, flow, open }
     }
 
     /// The same videos, of which is known from the start how many frames they have: `file` says so, of those that have the size
@@ -157,6 +161,24 @@ impl Listed {
         let cell = |found: Option<Found>| found.map_or_else(OnceLock::new, OnceLock::from);
         self.found = found.into_iter().map(cell).collect();
         Ok((self, report))
+    }
+
+    /// The same videos with flow that was extracted before: below `folder`, the folder of each that an
+    /// [`Extraction`](crate::Extraction) made of it, named as `cargo xtask flow --out` names it.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotFound`] if one is missing, with the first; [`Error::Taken`] if they were not made by the same settings, or
+    /// not of every frame; [`Error::Config`] if one would be of two videos.
+    pub fn with_flow(mut self, folder: &Path) -> Result<Self> {
+        let videos: Vec<PathBuf> = (0..self.len()).map(|index| self.path(index)).collect();
+        self.flow = Flows::open(folder, &videos)?;
+        Ok(self)
+    }
+
+    /// The flow images of [`with_flow`](Self::with_flow).
+    pub fn flows(&self) -> Option<&Flows> {
+        self.flow.as_ref()
     }
 
     /// The folder that the paths of the videos begin in.
@@ -274,5 +296,10 @@ impl Dataset for Listed {
     fn frames(&self, index: usize, which: &[usize]) -> Result<Clip> {
         let mut clips = self.with(index, |video| clips(video, &[which.to_vec()], Ok))?;
         Ok(clips.remove(0))
+    }
+
+    fn flow(&self, index: usize, which: &[usize]) -> Result<Option<Clip>> {
+        let Some(flows) = &self.flow else { return Ok(None) };
+        Ok(Some(flows.clip(index, which, self.num_frames(index)?)?))
     }
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use candle::Tensor;
-use marey_clip::{Clip, ClipSampler, Short, Window, stack};
+use marey_clip::{Clip, ClipSampler, Short, Window, resize, stack};
 use marey_layers::rng::{ChaCha8Rng, stream};
 use rand::Rng;
 
@@ -137,7 +137,9 @@ impl Loader {
         Ok(Self { dataset, config, transform, modality: Modality::Rgb, skipped, clock })
     }
 
-    /// With transforms that are given the [`frames`](Modality::frames) of `modality` in place of those of the sampler.
+    /// With transforms that are given the [`frames`](Modality::frames) of `modality` in place of those of the sampler; where it
+    /// has flow and so has the dataset ([`Dataset::flow`]), that flow, `[2, T, H, W]`, or `[5, T, H, W]` behind the frames of the
+    /// sampler, at their size.
     pub fn with_modality(self, modality: Modality) -> Self {
         Self { modality, ..self }
     }
@@ -231,28 +233,42 @@ impl Loader {
     fn clips(&self, index: usize, sampler: ClipSampler, rng: &mut ChaCha8Rng) -> Result<Vec<Clip>> {
         let frames = self.clock.read(|| self.dataset.num_frames(index))?;
         let wanted = sampler.sample_short(frames, self.config.short, rng)?;
-        let wanted: Vec<_> = wanted.iter().map(|clip| self.modality.frames(clip, frames)).collect();
         let mut clips = Vec::with_capacity(wanted.len());
         let mut rest = &wanted[..];
         while !rest.is_empty() {
             // As many clips at once as fit: a decoder passes through the video each time.
-            let mut frames = 0;
+            let mut count = 0;
             let fits = |clip: &&Vec<usize>| {
-                frames += clip.len();
-                frames <= AT_ONCE
+                count += clip.len() * self.modality.parts();
+                count <= AT_ONCE
             };
             let (now, later) = rest.split_at(rest.iter().take_while(fits).count().max(1));
             rest = later;
-            let all = self.clock.read(|| self.dataset.frames(index, &now.concat()))?;
-            let mut from = 0;
-            for clip in now {
-                let part = all.tensor().narrow(1, from, clip.len())?;
-                from += clip.len();
-                let part = Clip::with_channels(part, all.channels())?;
-                clips.push(self.clock.transform(|| (self.transform)(part, rng))?);
+            for clip in self.clock.read(|| self.read(index, now, frames))? {
+                clips.push(self.clock.transform(|| (self.transform)(clip, rng))?);
             }
         }
         Ok(clips)
+    }
+
+    /// What the transform is given of each of the clips `wanted` of video `index`, which has `len` frames.
+    fn read(&self, index: usize, wanted: &[Vec<usize>], len: usize) -> Result<Vec<Clip>> {
+        let (modality, all) = (self.modality, wanted.concat());
+        let flow = if modality.has_flow() { self.dataset.flow(index, &all)? } else { None };
+        match flow {
+            Some(flow) if modality.has_rgb() => {
+                let frames = self.dataset.frames(index, &all)?;
+                let (_, _, h, w) = frames.dims();
+                let flow = resize(&flow, h, w)?;
+                let both = Tensor::cat(&[frames.tensor(), flow.tensor()], 0)?;
+                split(&Clip::new(both)?, wanted)
+            }
+            Some(flow) => split(&flow, wanted),
+            None => {
+                let frames: Vec<_> = wanted.iter().map(|w| modality.frames(w, len)).collect();
+                split(&self.dataset.frames(index, &frames.concat())?, &frames)
+            }
+        }
     }
 
     /// Runs `f`; an error or a panic of it is told with the video's name.
@@ -278,4 +294,15 @@ impl Loader {
         }
         order
     }
+}
+
+/// Clips of `all`, one after the other, each as long as one of `wanted`.
+fn split(all: &Clip, wanted: &[Vec<usize>]) -> Result<Vec<Clip>> {
+    let mut from = 0;
+    let part = |wanted: &Vec<usize>| {
+        let part = all.tensor().narrow(1, from, wanted.len())?;
+        from += wanted.len();
+        Ok(Clip::with_channels(part, all.channels())?)
+    };
+    wanted.iter().map(part).collect()
 }

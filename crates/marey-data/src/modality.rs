@@ -59,6 +59,25 @@ impl Modality {
         }
     }
 
+    /// Whether some of them are flow.
+    pub fn has_flow(self) -> bool {
+        matches!(self, Self::Flow(_) | Self::FlowImage(_) | Self::RgbFlow(_))
+    }
+
+    /// Whether some of them are colours.
+    pub(crate) fn has_rgb(self) -> bool {
+        !matches!(self, Self::Flow(_) | Self::FlowImage(_))
+    }
+
+    /// Frames of the video that a frame of a clip is made of.
+    pub(crate) fn parts(self) -> usize {
+        match self {
+            Self::Rgb => 1,
+            Self::Flow(_) | Self::FlowImage(_) | Self::RgbDifference(_) => 2,
+            Self::RgbFlow(_) => 3,
+        }
+    }
+
     /// The frames of which [`clip`](Self::clip) makes a clip of the frames `wanted`, of a video of `len`. Where flow has no next
     /// frame, it is that of the frame before; a difference has the last frame again.
     pub fn frames(self, wanted: &[usize], len: usize) -> Vec<usize> {
@@ -79,14 +98,15 @@ impl Modality {
     /// What a clip of these [`frames`](Self::frames), `[3, parts T, H, W]` in `[0, 1]`, is seen in: the frames resized as
     /// `view` says, and their flow in pixels, found by `estimator` between them, neither of them cropped.
     ///
-    /// Errors if the number of frames is another.
+    /// Where flow was found before, the clip has it in place of the frames that it would be found between: `[2, T, H, W]`, or
+    /// behind frames `[5, T, H, W]`, in pixels.
+    ///
+    /// Errors if the number of frames is another, or the clip has flow and the network takes none.
     pub fn seen(self, frames: &Clip, view: &View, estimator: &dyn Estimator) -> Result<Seen> {
-        let parts = match self {
-            Self::Rgb => 1,
-            Self::Flow(_) | Self::FlowImage(_) | Self::RgbDifference(_) => 2,
-            Self::RgbFlow(_) => 3,
-        };
-        let all = frames.tensor().dim(1)?;
+        if frames.channels().flow().is_some() {
+            return self.seen_before(&view.resize(frames)?);
+        }
+        let (parts, all) = (self.parts(), frames.tensor().dim(1)?);
         if !all.is_multiple_of(parts) {
             bail!("a clip of {}: expected a multiple of {parts} frames, got {all}", self.name())
         }
@@ -104,6 +124,17 @@ impl Modality {
             Self::Flow(_) | Self::FlowImage(_) => vec![flow(0)?],
             Self::RgbFlow(_) => vec![part(0)?, flow(1)?],
             Self::RgbDifference(_) => vec![part(0)?, part(1)?],
+        };
+        Ok(Seen { modality: self, parts })
+    }
+
+    /// The same of a clip that has flow, resized.
+    fn seen_before(self, sized: &Clip) -> Result<Seen> {
+        let part = |first, count| Clip::new(sized.tensor().narrow(0, first, count)?.contiguous()?);
+        let parts = match (self, sized.channels()) {
+            (Self::Flow(_) | Self::FlowImage(_), Channels::Flow) => vec![part(0, 2)?],
+            (Self::RgbFlow(_), Channels::RgbFlow) => vec![part(0, 3)?, part(3, 2)?],
+            (_, channels) => bail!("a clip of {}: got one of {channels:?}", self.name()),
         };
         Ok(Seen { modality: self, parts })
     }

@@ -74,15 +74,17 @@ fn shown(dataset: &dyn Dataset, index: usize, which: &[usize]) -> Result<Vec<Rgb
     Ok(images.collect())
 }
 
-fn sheet(rows: &[Vec<RgbImage>]) -> RgbImage {
+/// Rows of images of one height, on white.
+pub fn sheet(rows: &[Vec<RgbImage>]) -> RgbImage {
     let gap = 4;
     let widest = rows.iter().map(|row| row.iter().map(|i| i.width() + gap).sum()).max();
-    let height = rows.len() as u32 * (SIDE as u32 + gap);
+    let tallest = rows.iter().flatten().map(|image| image.height() + gap).max().unwrap_or(0);
+    let height = rows.len() as u32 * tallest;
     let mut sheet = RgbImage::from_pixel(widest.unwrap_or(1), height.max(1), image::Rgb([255; 3]));
     for (y, row) in rows.iter().enumerate() {
         let mut x = 0;
         for image in row {
-            image::imageops::replace(&mut sheet, image, x, y as i64 * (SIDE as i64 + 4));
+            image::imageops::replace(&mut sheet, image, x, y as i64 * i64::from(tallest));
             x += i64::from(image.width() + gap);
         }
     }

@@ -98,6 +98,10 @@ impl Dataset for Selection {
     fn frames(&self, index: usize, which: &[usize]) -> Result<Clip> {
         self.dataset.frames(self.indices[index], which)
     }
+
+    fn flow(&self, index: usize, which: &[usize]) -> Result<Option<Clip>> {
+        self.dataset.flow(self.indices[index], which)
+    }
 }
 
 #[cfg(test)]

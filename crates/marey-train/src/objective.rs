@@ -1,7 +1,7 @@
 //! What a step of training makes smaller.
 
 use candle::{D, DType, Tensor};
-use marey_layers::Network;
+use marey_layers::{Network, own_task};
 
 use crate::batch::Batch;
 use crate::error::{Error, Result};
@@ -34,6 +34,9 @@ pub enum Objective {
         /// training reference.
         mixup: Option<f64>,
     },
+    /// The cross-entropy among the classes of each clip's own one of two tasks, which have so many classes one after the other
+    /// ([`own_task`]): the mean over the clips of both. The accuracy, free too, is among the same classes.
+    Tasks([usize; 2]),
 }
 
 impl Default for Objective {
@@ -74,10 +77,13 @@ impl Objective {
             Self::Network { .. } => {
                 return Ok((network.loss(&batch.xs, &batch.labels, true)?, None));
             }
-            Self::CrossEntropy => 0.,
+            Self::CrossEntropy | Self::Tasks(_) => 0.,
             Self::SoftCrossEntropy { smoothing, .. } => smoothing,
         };
-        let logits = network.forward_t(&batch.xs, true)?;
+        let mut logits = network.forward_t(&batch.xs, true)?;
+        if let Self::Tasks(tasks) = self {
+            logits = own_task(&logits, &batch.labels, &tasks)?;
+        }
         let mut loss = candle_nn::loss::cross_entropy(&logits, &batch.labels)?;
         let mut labels = &batch.labels;
         if let Some((others, share)) = &batch.others {
@@ -158,6 +164,21 @@ mod tests {
         for (got, want) in row.iter().zip([-0.02403648, -0.01160055, 0.03563702]) {
             assert!((got - want).abs() < 1e-6, "{got} is not {want}");
         }
+    }
+
+    #[test]
+    fn a_clip_is_judged_among_the_classes_of_its_own_task() {
+        // Both clips have their highest logit in the other task, and are right among their own. By hand: softmax of
+        // (ln 3, ln 1) at the first, of (ln 1, ln 1) at the first.
+        let xs = [[3f32.ln(), 0., 9., 8.], [9., 8., 0., 0.]];
+        let xs = Tensor::new(&xs, &Device::Cpu).unwrap();
+        let batch = Batch::new(&xs, &Tensor::new(&[0u32, 2], &Device::Cpu).unwrap());
+        let (loss, accuracy) = Objective::Tasks([2, 2]).loss(&Identity, &batch).unwrap();
+        let want = ((4f32 / 3.).ln() + 2f32.ln()) / 2.;
+        let off = loss.to_scalar::<f32>().unwrap() - want;
+        assert!(off.abs() < 1e-6, "off by {off}");
+        assert_eq!(accuracy, Some(1.));
+        assert!(Objective::Tasks([2, 1]).loss(&Identity, &batch).is_err());
     }
 
     #[test]

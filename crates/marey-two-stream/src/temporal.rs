@@ -14,7 +14,7 @@ use candle_nn::VarBuilder;
 use candle_nn::loss::cross_entropy;
 use marey_backbone::plain::After;
 use marey_backbone::{Plain, PlainConfig, cnn_m};
-use marey_layers::Network;
+use marey_layers::{Network, own_task};
 
 use marey_flow::{Stacking, subtract_mean};
 
@@ -81,20 +81,7 @@ impl Network for Temporal {
     /// Cross-entropy among the classes of each clip's own task: that of the others' is zero.
     fn loss(&self, xs: &Tensor, labels: &Tensor, train: bool) -> Result<Tensor> {
         let logits = self.forward_t(xs, train)?;
-        if self.tasks.len() == 1 {
-            return cross_entropy(&logits, labels);
-        }
-        let mut allowed = Vec::with_capacity(logits.elem_count());
-        for label in labels.to_vec1::<u32>()? {
-            let mut first = 0;
-            for classes in &self.tasks {
-                let own = (first..first + classes).contains(&(label as usize));
-                allowed.extend(std::iter::repeat_n(if own { 0f32 } else { -1e9 }, *classes));
-                first += classes;
-            }
-        }
-        let allowed = Tensor::from_vec(allowed, logits.shape(), logits.device())?;
-        cross_entropy(&(logits.clone() + allowed.to_dtype(logits.dtype())?)?, labels)
+        cross_entropy(&own_task(&logits, labels, &self.tasks)?, labels)
     }
 }
 

@@ -147,7 +147,7 @@ impl Trained {
             None => Recipe::of(args.model.as_deref().unwrap_or_default(), &[])?,
         };
         let model = zoo::find(&recipe.model)?;
-        let clips = Clips::new(&recipe, model)?;
+        let clips = Clips::new(&recipe, model, None)?;
         let labels = match args.labels.clone().or(of_run(LABELS)) {
             Some(path) => labels(&path)?,
             None if model.classes == 400 => {

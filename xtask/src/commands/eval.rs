@@ -44,13 +44,14 @@ pub fn run(args: &Args) -> anyhow::Result<u8> {
     let (subject, plan) = (&args.subject, args.subject.plan(average)?);
     let device = args.device.open()?;
     let network = subject.network(&plan, plan.sizes.classes, &device)?;
+    let judged = plan.judged(&*network);
     let name = format!("eval-{}", plan.clips.slug(&plan.recipe));
     let folder = args.out.clone().unwrap_or_else(|| subject.folder(&plan, &name));
     std::fs::create_dir_all(&folder)
         .with_context(|| format!("{}: cannot make the folder", folder.display()))?;
     interrupt::watch();
     let testing = Testing {
-        network: &*network,
+        network: &judged,
         videos: &plan.test,
         clips: &plan.clips,
         config: testing::config(&plan.recipe),

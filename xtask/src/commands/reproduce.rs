@@ -99,7 +99,7 @@ fn table(args: &Args, recipe: &Recipe) -> anyhow::Result<u8> {
         _ => Length::Default,
     };
     let source = match args.dataset.as_str() {
-        "ucf101" => Source::on_disk("ucf101", &args.root, Some(args.split.into()))?,
+        "ucf101" => Source::on_disk("ucf101", &args.root, Some(args.split.into()), None)?,
         _ => Source::marionettes(recipe.scale.of(length), args.seed)?,
     };
     let device = args.device.open()?;

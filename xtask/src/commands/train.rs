@@ -113,8 +113,9 @@ fn train(args: &Args, ranks: &Arc<dyn Collective>) -> anyhow::Result<u8> {
     }
     write_atomically(folder.join(WEIGHTS), &weights(&vars)?)?;
 
+    let judged = plan.judged(&*network);
     let testing = Testing {
-        network: &*network,
+        network: &judged,
         videos: &plan.test,
         clips: &plan.clips,
         config: testing::config(&plan.recipe),
@@ -129,11 +130,14 @@ fn train(args: &Args, ranks: &Arc<dyn Collective>) -> anyhow::Result<u8> {
     };
     let (evaluation, videos) = testing.scores(&format!("{}, test", plan.model.name))?;
     let tested = Tested { evaluation, videos, skipped };
+    let also = plan.also.as_ref().map_or(String::new(), |also| format!(", on {also} at once"));
     let trained = match plan.recipe.watch.keep_best {
-        false => format!("trained here for {} steps", state.step()),
-        true => {
-            format!("the best of {} steps by {}: step {step}", state.step(), plan.watched_value())
-        }
+        false => format!("trained here for {} steps{also}", state.step()),
+        true => format!(
+            "the best of {} steps{also} by {}: step {step}",
+            state.step(),
+            plan.watched_value()
+        ),
     };
     let numbers = Numbers::new(&plan, &tested, Some(step), &trained);
     results::write(&folder, &plan, &numbers, &tested, Some(&state))?;

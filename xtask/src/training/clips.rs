@@ -3,11 +3,12 @@
 use std::sync::Arc;
 
 use candle::{DType, Device, Result as CandleResult, Tensor};
+use image::RgbImage;
 use marey::clip::{
     Augment, Clip, ClipSampler, ColourJitter, Crop, Crops, MultiScale, Normalize, Size, View,
     Window,
 };
-use marey::data::{Dataset, Loader, LoaderConfig, Modality, Shard, Videos};
+use marey::data::{self, Dataset, Loader, LoaderConfig, Modality, Shard, Videos};
 use marey::flow::{Estimator, Flow, Preset, TvL1};
 use marey::layers::rng::stream;
 use marey::zoo::{Model, Views};
@@ -22,6 +23,8 @@ pub struct Clips {
     modality: Modality,
     flow: TvL1,
     pub preset: Preset,
+    /// How flow is found, in words.
+    found: String,
     pub frames: usize,
     pub augment: Augment,
     train: ClipSampler,
@@ -34,8 +37,8 @@ pub struct Clips {
 }
 
 impl Clips {
-    /// As `recipe` says, and the paper of `model` where it does not.
-    pub fn new(recipe: &Recipe, model: &Model) -> anyhow::Result<Self> {
+    /// As `recipe` says, and the paper of `model` where it does not; of videos whose flow was `extracted` in these words, if it was.
+    pub fn new(recipe: &Recipe, model: &Model, extracted: Option<String>) -> anyhow::Result<Self> {
         let (clip, test) = (&recipe.clip, &recipe.test);
         let frames = clip.frames.unwrap_or(model.recipe.frames);
         let stride = clip.stride.unwrap_or(match clip.frames {
@@ -65,6 +68,7 @@ impl Clips {
             modality: model.modality,
             flow: TvL1::preset(preset),
             preset,
+            found: extracted.unwrap_or_else(|| format!("TV-L1 ({})", preset.name())),
             frames,
             augment,
             train,
@@ -154,6 +158,11 @@ impl Clips {
         Clip::new(Tensor::zeros((3, frames, 48, 64), DType::F32, &Device::Cpu)?)
     }
 
+    /// The frames of one training clip `[C, T, H, W]` as pictures.
+    pub fn pictures(&self, clip: &Tensor) -> anyhow::Result<Vec<RgbImage>> {
+        Ok(data::pictures(clip, self.modality, &self.augment.normalize)?)
+    }
+
     fn config(&self) -> LoaderConfig {
         LoaderConfig {
             seed: self.seed,
@@ -192,9 +201,9 @@ impl Clips {
             Size::Exactly(h, w) => format!("frames of {w}x{h}"),
         };
         let crops = self.crops.name();
-        let flow = match self.modality {
-            Modality::Rgb | Modality::RgbDifference(_) => String::new(),
-            _ => format!(", TV-L1 ({})", self.preset.name()),
+        let flow = match self.modality.has_flow() {
+            true => format!(", {}", self.found),
+            false => String::new(),
         };
         format!("{clips}, {crops} of {side}x{side} of {size}{flow}")
     }

@@ -8,6 +8,7 @@ use marey::train::{
     Parameters, Plateau, Schedule, SgdConfig, Warmup, WatchConfig,
 };
 
+use super::plan::Plan;
 use super::recipe::Recipe;
 use super::sections::{DecayKind, Loss, NormKind, OptimizerKind, Watched};
 use crate::exit::{self, failure};
@@ -17,8 +18,9 @@ pub fn steps(epochs: f64, per_epoch: u64) -> u64 {
     (epochs * per_epoch as f64).round().max(1.) as u64
 }
 
-/// The settings of a run whose epochs have `per_epoch` steps, saved in `folder`.
-pub fn fit_config(recipe: &Recipe, per_epoch: u64, folder: &Path) -> anyhow::Result<FitConfig> {
+/// The settings of a run of `plan` whose epochs have `per_epoch` steps, saved in `folder`.
+pub fn fit_config(plan: &Plan, per_epoch: u64, folder: &Path) -> anyhow::Result<FitConfig> {
+    let recipe = &plan.recipe;
     let train = &recipe.train;
     let refused = |what: String| Err(failure(exit::USAGE, what));
     if !(train.epochs > 0. && train.epochs < 1e9) {
@@ -53,7 +55,7 @@ pub fn fit_config(recipe: &Recipe, per_epoch: u64, folder: &Path) -> anyhow::Res
             every,
             keep: recipe.save.keep,
         }),
-        objective: objective(recipe),
+        objective: plan.tasks.map_or_else(|| objective(recipe), Objective::Tasks),
         norms: match train.norms {
             NormKind::Batch => Statistics::Batch,
             NormKind::Partial => Statistics::Partial,

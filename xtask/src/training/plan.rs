@@ -6,18 +6,20 @@ use std::sync::Arc;
 use candle::{DType, Device};
 use candle_nn::VarMap;
 use marey::data::extract::Digest;
-use marey::data::{Dataset, Selection, layouts};
-use marey::layers::{Network, seeded_but};
+use marey::data::{Dataset, Joined, Selection, layouts};
+use marey::layers::{FirstTask, Network, seeded_but};
 use marey::train::parameters::is_statistic;
 use marey::zoo::{self, Begun, InitRules, Model, Sizes};
 
 use super::clips::Clips;
 use super::optimisation::parameters;
 use super::recipe::Recipe;
-use super::sections::{Init, Save, Test, Watched};
+use super::sections::{Data, Init, Loss, Save, Test, Watched};
 use crate::exit::{self, failure};
 use crate::memory;
 use crate::source::Source;
+
+type Videos = Arc<dyn Dataset>;
 
 /// What a recipe comes to.
 pub struct Plan {
@@ -26,10 +28,14 @@ pub struct Plan {
     pub sizes: Sizes,
     pub clips: Clips,
     /// What it learns from, without what is held out.
-    pub train: Arc<dyn Dataset>,
+    pub train: Videos,
     /// What is held out of that, if anything.
-    pub held_out: Option<Arc<dyn Dataset>>,
-    pub test: Arc<dyn Dataset>,
+    pub held_out: Option<Videos>,
+    pub test: Videos,
+    /// What is learnt at once is called, if anything.
+    pub also: Option<String>,
+    /// The classes of both, one after the other in the logits.
+    pub tasks: Option<[usize; 2]>,
     /// What the dataset and its split are called.
     pub dataset: String,
     /// What the weights depend on.
@@ -42,17 +48,25 @@ impl Plan {
     /// Finds the network and the videos, and checks that they go together.
     pub fn new(recipe: Recipe) -> anyhow::Result<Self> {
         let model = zoo::find(&recipe.model).map_err(|e| failure(exit::USAGE, e.to_string()))?;
-        let clips = Clips::new(&recipe, model)?;
-        let source = source(&recipe)?;
+        check(&recipe, model)?;
+        let source = source(&recipe.data, recipe.seed)?;
         if source.test.is_empty() {
             let what = format!("{}: there is no video to be judged by", source.dataset);
             return Err(failure(exit::MISSING, what));
         }
-        let classes = source.train.classes().len();
-        let (train, held_out) = held_out(source.train, &recipe)?;
-        let sizes = sizes(&recipe, model, &clips, classes)?;
+        let also = recipe.also.as_ref().map(|also| self::source(also, recipe.seed)).transpose()?;
+        let clips = Clips::new(&recipe, model, source.flow)?;
+        let own = source.train.classes().len();
+        let (mut train, held_out) = held_out(source.train, &recipe)?;
+        let (mut tasks, mut videos) = (None, source.fingerprint);
+        if let Some(also) = &also {
+            tasks = Some([own, also.train.classes().len()]);
+            train = Arc::new(Joined::new(train, also.train.clone()));
+            videos += &format!(", also {}", also.fingerprint);
+        }
+        let sizes = sizes(&recipe, model, &clips, train.classes().len())?;
         clips.check()?;
-        let fingerprint = fingerprint(&recipe, &source.fingerprint)?;
+        let fingerprint = fingerprint(&recipe, &videos)?;
         Ok(Self {
             recipe,
             model,
@@ -61,9 +75,11 @@ impl Plan {
             train,
             held_out,
             test: source.test,
+            also: also.map(|also| also.dataset),
+            tasks,
             dataset: source.dataset,
             fingerprint,
-            videos: source.fingerprint,
+            videos,
         })
     }
 
@@ -139,8 +155,13 @@ impl Plan {
         Ok(self.model.init(&self.sizes, source, vars, &rules)?)
     }
 
+    /// The network as it is tested: without the classes of what is learnt at once.
+    pub fn judged<'a>(&self, network: &'a dyn Network) -> FirstTask<'a> {
+        FirstTask::new(network, self.tasks.map_or(self.sizes.classes, |[own, _]| own))
+    }
+
     /// The videos whose accuracy is watched: those held out, else those of the test.
-    pub fn watched(&self) -> &Arc<dyn Dataset> {
+    pub fn watched(&self) -> &Videos {
         self.held_out.as_ref().unwrap_or(&self.test)
     }
 
@@ -170,25 +191,51 @@ pub fn sizes(
     })
 }
 
-fn source(recipe: &Recipe) -> anyhow::Result<Source> {
-    let data = &recipe.data;
+/// Refuses keys that do not go together.
+fn check(recipe: &Recipe, model: &Model) -> anyhow::Result<()> {
+    let Recipe { data, also, clip, augment, train, .. } = recipe;
+    let refused = |what: String| Err(failure(exit::USAGE, what));
+    if data.flow.is_some() && !model.modality.has_flow() {
+        return refused(format!("[data] flow: {} sees no flow", model.name));
+    }
+    if data.flow.is_some() && clip.flow.is_some() {
+        return refused("[data] flow was found before, and [clip] flow finds it anew".into());
+    }
+    let Some(also) = also else { return Ok(()) };
+    if also.flow.is_some() != data.flow.is_some() {
+        return refused("flow: of both of [data] and [also], or of neither".into());
+    }
+    if also.validation != 0. {
+        return refused("[also] validation: what is held out is of [data]".into());
+    }
+    if train.loss != Loss::CrossEntropy || augment.mixup.is_some() || augment.label_smoothing != 0.
+    {
+        return refused("[also] takes loss = \"cross-entropy\", no mixup and no smoothing".into());
+    }
+    Ok(())
+}
+
+fn source(data: &Data, seed: u64) -> anyhow::Result<Source> {
     if data.name == "marionettes" {
-        return Source::marionettes(&data.marionettes, recipe.seed);
+        return match &data.flow {
+            None => Source::marionettes(&data.marionettes, seed),
+            Some(_) => Err(failure(exit::USAGE, "marionettes: they take no flow images")),
+        };
     }
     if data.name.is_empty() {
         let what =
             "[data] name: which dataset? (`marionettes`, or one that `data check --help` lists)";
         return Err(failure(exit::USAGE, what));
     }
-    layouts::find(&data.name)?;
+    if data.name != "shards" {
+        layouts::find(&data.name)?;
+    }
     let Some(root) = &data.root else {
-        let what = "[data] root: where does it lie? (or --root DIR)";
+        let what = format!("root: where does {:?} lie? (of [data] also by --root DIR)", data.name);
         return Err(failure(exit::USAGE, what));
     };
-    Source::on_disk(&data.name, root, data.split)
+    Source::on_disk(&data.name, root, data.split, data.flow.as_deref())
 }
-
-type Videos = Arc<dyn Dataset>;
 
 fn held_out(train: Videos, recipe: &Recipe) -> anyhow::Result<(Videos, Option<Videos>)> {
     let share = recipe.data.validation;
@@ -213,7 +260,10 @@ fn shrink(width: f64) -> anyhow::Result<usize> {
 /// The recipe without what the weights do not depend on, a line for each key, the first weights by their content.
 fn fingerprint(recipe: &Recipe, videos: &str) -> anyhow::Result<String> {
     let mut recipe = recipe.clone();
-    (recipe.test, recipe.save, recipe.data.root) = (Test::default(), Save::default(), None);
+    (recipe.test, recipe.save) = (Test::default(), Save::default());
+    for data in [Some(&mut recipe.data), recipe.also.as_mut()].into_iter().flatten() {
+        (data.root, data.flow) = (None, None);
+    }
     if let Some(path) = &mut recipe.init.weights {
         *path = Digest::of(path)?.sha256.into();
     }

@@ -26,6 +26,8 @@ pub struct Recipe {
     pub seed: u64,
     #[serde(default)]
     pub data: Data,
+    /// Learnt at once, with a classifier of its own; not tested.
+    pub also: Option<Data>,
     #[serde(default)]
     pub clip: ClipSection,
     #[serde(default)]
@@ -57,11 +59,7 @@ impl Recipe {
         let text = std::fs::read_to_string(path).with_context(|| name.clone())?;
         let mut recipe = Self::changed(&text, &name, changes)?;
         let folder = path.parent().unwrap_or(Path::new(""));
-        let from_here = |path: &mut Option<PathBuf>| {
-            *path = path.take().map(|path| folder.join(path));
-        };
-        from_here(&mut recipe.data.root);
-        from_here(&mut recipe.init.weights);
+        recipe.paths().for_each(|path| *path = folder.join(&*path));
         Ok(recipe)
     }
 
@@ -88,10 +86,16 @@ impl Recipe {
 
     /// The same with paths that hold from any folder.
     pub fn whole_paths(mut self) -> anyhow::Result<Self> {
-        for path in [&mut self.data.root, &mut self.init.weights].into_iter().flatten() {
+        for path in self.paths() {
             *path = std::path::absolute(&*path).with_context(|| path.display().to_string())?;
         }
         Ok(self)
+    }
+
+    fn paths(&mut self) -> impl Iterator<Item = &mut PathBuf> {
+        let sets = [Some(&mut self.data), self.also.as_mut()].into_iter().flatten();
+        let paths = sets.flat_map(|data| [&mut data.root, &mut data.flow]);
+        paths.chain([&mut self.init.weights]).flatten()
     }
 
     /// `text` as a recipe; `name` is for messages.
@@ -231,9 +235,11 @@ mod tests {
 
     #[test]
     fn what_was_written_is_read_again() {
-        let text = "model = \"c3d\"\nwidth = 0.25\n[clip]\nsize = [128, 171]\n[[group]]\nname = \"fc8.*\"\nrate = 10\n";
+        let text = "model = \"c3d\"\nwidth = 0.25\n[also]\nname = \"folds\"\nflow = \"f\"\n[clip]\nsize = [128, 171]\n[[group]]\nname = \"fc8.*\"\nrate = 10\n";
         let recipe = Recipe::parse(text, "a.toml").unwrap();
         assert_eq!(recipe.group[0].rate, 10.);
+        let whole = recipe.clone().whole_paths().unwrap();
+        assert!(whole.also.unwrap().flow.unwrap().is_absolute());
         assert_eq!(Recipe::parse(&recipe.to_toml().unwrap(), "b.toml").unwrap(), recipe);
     }
 

@@ -57,7 +57,7 @@ impl Run<'_> {
         share(&**ranks, vars, &mut state)?;
         let shard = Shard { rank: ranks.rank(), world: ranks.world() };
         let loader = plan.clips.training(plan.train.clone(), plan.recipe.train.batch, shard)?;
-        let config = fit_config(&plan.recipe, loader.steps_per_epoch(), &checkpoints)?;
+        let config = fit_config(plan, loader.steps_per_epoch(), &checkpoints)?;
         let config = FitConfig { collective: Some(ranks.clone()), ..config };
         if state.step() < config.steps {
             self.steps(&loader, &config, &mut state)?;
@@ -209,7 +209,8 @@ impl Run<'_> {
             let video = video?;
             Ok((video.clips.to_device(self.device)?, video.label))
         });
-        Ok(evaluate(self.network, clips, &EvaluateConfig::default())?.video.top1)
+        let network = self.plan.judged(self.network);
+        Ok(evaluate(&network, clips, &EvaluateConfig::default())?.video.top1)
     }
 }
 

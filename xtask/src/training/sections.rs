@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::source::Scale;
 
-/// `[data]`: which videos.
+/// `[data]`: which videos; and `[also]`: those of another dataset that is learnt at once.
 #[derive(Debug, Clone, PartialEq, Default, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Data {
@@ -14,6 +14,8 @@ pub struct Data {
     pub name: String,
     /// Where it lies, from the folder of the recipe on.
     pub root: Option<std::path::PathBuf>,
+    /// Flow images of its videos, as `flow --out` makes them, from the folder of the recipe on: flow is then not found on the fly.
+    pub flow: Option<std::path::PathBuf>,
     /// Which of its splits; its first where there is none.
     pub split: Option<usize>,
     /// The share of the training videos of each class that is held out, to be watched in place of the test videos.

@@ -7,6 +7,7 @@ mod eval;
 mod files;
 mod flow;
 mod fuse;
+mod inputs;
 mod prepare;
 mod refusals;
 mod reproduce;

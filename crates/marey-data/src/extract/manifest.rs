@@ -29,7 +29,7 @@ pub struct Manifest {
     pub marey: String,
     /// The video.
     pub source: Source,
-    /// The name of the preset whose parameters are [`settings`](Self::settings).
+    /// The name of the preset whose parameters are [`settings`](field@Self::settings).
     pub preset: Option<String>,
     /// All that another extraction has to agree on.
     pub settings: ExtractConfig,
