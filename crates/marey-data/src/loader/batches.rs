@@ -23,7 +23,7 @@ pub struct Batches {
     /// Videos of this epoch that were handed out, by all shards.
     place: u64,
     left: Option<u64>,
-    per_epoch: u64,
+    steps_per_epoch: u64,
     /// Where videos are left out, not handed on as errors.
     skipped: Option<Record>,
     /// What stands for so many batches before it that had no video.
@@ -33,9 +33,9 @@ pub struct Batches {
 impl Batches {
     pub(super) fn new(loader: &Loader, step: u64, steps: Option<u64>) -> Result<Self> {
         let batch = loader.config.batch as u64;
-        let per_epoch = loader.steps_per_epoch();
-        let used = (loader.dataset.len() as u64).min(per_epoch * batch);
-        let (epoch, place) = (step / per_epoch, step % per_epoch * batch);
+        let steps_per_epoch = loader.steps_per_epoch();
+        let used = (loader.dataset.len() as u64).min(steps_per_epoch * batch);
+        let (epoch, place) = (step / steps_per_epoch, step % steps_per_epoch * batch);
         let shard = loader.config.shard;
         // Jobs are this shard's videos, one after the other.
         let own = shard.len(batch);
@@ -81,7 +81,7 @@ impl Batches {
             shard,
             place,
             left: steps,
-            per_epoch,
+            steps_per_epoch,
             skipped,
             again: None,
         })
@@ -121,7 +121,7 @@ impl Iterator for Batches {
             self.again = (times > 1).then(|| (batch.clone(), times - 1));
             return Some(Ok(batch));
         }
-        for empty in 0..self.per_epoch {
+        for empty in 0..self.steps_per_epoch {
             if let Some(left) = &mut self.left {
                 *left = left.checked_sub(1)?;
             }

@@ -51,6 +51,7 @@ fn parts_take_the_steps_of_the_whole_batch() {
         Objective::Network { accuracy_every: 1 },
         Objective::CrossEntropy,
         Objective::SoftCrossEntropy { smoothing: 0.1, mixup: Some(1.) },
+        Objective::Tasks([1, CLASSES - 1]),
     ];
     for objective in objectives {
         let config = FitConfig { objective, ..config(6) };
