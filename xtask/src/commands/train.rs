@@ -104,7 +104,7 @@ fn train(args: &Args, ranks: &Arc<dyn Collective>) -> anyhow::Result<u8> {
     let state = run.begun(|| first_weights(&plan, &vars, &folder))?;
     if first {
         write_atomically(folder.join(RECIPE), plan.recipe.to_toml()?.as_bytes())?;
-        let labels = plan.train.classes().join("\n") + "\n";
+        let labels = plan.test.classes().join("\n") + "\n";
         write_atomically(folder.join(LABELS), labels.as_bytes())?;
     }
     let Trained { state, step, skipped } = run.train(state)?;
