@@ -49,6 +49,8 @@ pub fn fit_config(recipe: &Recipe, per_epoch: u64, folder: &Path) -> anyhow::Res
             NormKind::Partial => Statistics::Partial,
             NormKind::Frozen => Statistics::Frozen,
         },
+        precision: train.precision.layers()?,
+        recompute: train.recompute,
         collective: None,
         sync_norms: train.sync_norms,
     })

@@ -142,6 +142,7 @@ fn shrink(width: f64) -> anyhow::Result<usize> {
 fn fingerprint(recipe: &Recipe, videos: &str) -> anyhow::Result<String> {
     let mut recipe = recipe.clone();
     (recipe.test, recipe.save, recipe.data.root) = (Test::default(), Save::default(), None);
+    recipe.train.recompute = false;
     if let Some(path) = &mut recipe.init.weights {
         *path = Digest::of(path)?.sha256.into();
     }
