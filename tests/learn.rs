@@ -8,7 +8,7 @@ use candle::{DType, Device, Result, Tensor};
 use candle_nn::VarMap;
 use marey::inspect::formula::clip;
 use marey::layers::rng::train_step;
-use marey::layers::{Network, backward, seeded};
+use marey::layers::{Network, backward, seeded, with_recomputation};
 use marey::train::{FitConfig, Outcome, SgdConfig, TrainState, digest, fit};
 use marey::zoo::{self, MODELS, Sizes};
 
@@ -80,20 +80,27 @@ fn small(name: &str, dropout: Option<f32>) -> Result<Small> {
 impl Small {
     /// `steps` steps on the same clips.
     fn train(&self, steps: u64) -> marey::train::Result<()> {
-        let config = FitConfig {
+        self.fit(&self.config(steps))
+    }
+
+    fn config(&self, steps: u64) -> FitConfig {
+        FitConfig {
             optimizer: SgdConfig { rate: self.rate, ..Default::default() }.into(),
             steps,
             seed: 3,
             clip_grad_norm: Some(5.),
             ..Default::default()
-        };
+        }
+    }
+
+    fn fit(&self, config: &FitConfig) -> marey::train::Result<()> {
         let batches =
             std::iter::repeat_with(|| Ok::<_, Infallible>((self.xs.clone(), self.labels.clone())));
         let mut state = TrainState::new("learn");
-        let outcome = fit(&*self.network, &self.vars, batches, &config, &mut state, &mut |_| {
+        let outcome = fit(&*self.network, &self.vars, batches, config, &mut state, &mut |_| {
             ControlFlow::Continue(())
         })?;
-        assert_eq!((outcome, state.step()), (Outcome::Finished, steps));
+        assert_eq!((outcome, state.step()), (Outcome::Finished, config.steps));
         Ok(())
     }
 
@@ -178,6 +185,24 @@ fn every_family_learns() {
     for model in MODELS {
         assert!(LEARNT.contains(&model.family), "{} of {}", model.name, model.family);
     }
+}
+
+#[test]
+fn blocks_that_are_computed_again_train_to_the_same_bits() -> Result<()> {
+    // A run that keeps all activations is the second formula.
+    for name in ["c3d", "r3d-18", "i3d", "s3d-g", "p3d-63", "tsn-rgb"] {
+        let [kept, again] = [false, true].map(|recompute| -> Result<_> {
+            let small = small(name, None)?;
+            let config = FitConfig { recompute, ..small.config(3) };
+            small.fit(&config).map_err(candle::Error::wrap)?;
+            Ok(digest(&small.vars))
+        });
+        assert_eq!(kept?, again?, "{name}");
+        // That some block is computed again shows in that candle's own backward pass is refused.
+        let loss = with_recomputation(true, || small(name, None)?.loss())?;
+        assert!(loss.backward().is_err(), "{name} keeps all activations");
+    }
+    Ok(())
 }
 
 /// What a child process does: trains a network and writes its digest down.

@@ -3,6 +3,7 @@
 use clap::{Parser, Subcommand, ValueEnum};
 use marey::kernels::Isa;
 use marey::zoo::{self, Model, Sizes};
+use serde::{Deserialize, Serialize};
 
 use crate::commands::{
     bench, classify, data, eval, features, flow, fuse, import_weights, infer, models, reproduce,
@@ -139,13 +140,14 @@ impl Device {
 }
 
 /// How exactly networks compute.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Deserialize, Serialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Precision {
     /// 32-bit floats
     F32,
     /// 32-bit floats, by the most exact algorithms only
     F32Exact,
-    /// 16-bit brain floats: for inference, on processors with AMX or AVX512-BF16
+    /// 16-bit brain floats, on processors with AMX or AVX512-BF16
     Bf16,
 }
 
@@ -163,7 +165,7 @@ impl Precision {
                 Err(crate::exit::failure(
                     crate::exit::RESOURCE,
                     format!(
-                        "--precision bf16: this machine has {isa} and neither AMX nor AVX512-BF16, or its system keeps \
+                        "precision bf16: this machine has {isa} and neither AMX nor AVX512-BF16, or its system keeps \
                          them from programs; f32 is faster then. MAREY_ISA={isa} computes the same numbers without them"
                     ),
                 ))

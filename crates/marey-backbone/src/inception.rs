@@ -4,13 +4,14 @@
 //! endpoints `Conv3d_1a_7x7` to `logits`; the branches of `Mixed` are `b0`, `b1a`, `b1b`, `b2a`, `b2b`, `b3b`.
 
 use std::slice;
+use std::sync::Arc;
 
 use candle::{Module, ModuleT, Result, Tensor};
 use candle_nn::VarBuilder;
 use candle_nn::ops::sigmoid;
 use marey_layers::{
     AvgPool3d, Conv3d, Dropout, Linear, MaxPool3d, Network, Pool3dConfig, Units, classifier_conv,
-    dropout, forward_concat_t, global_avg_pool, scale_channels, trace,
+    dropout, forward_concat_t, global_avg_pool, recomputed, scale_channels, trace,
 };
 
 /// What a [`UnitFn`] is asked to build.
@@ -100,7 +101,7 @@ enum Layers {
 
 /// All of an Inception-v1 before its last pooling: `[N, C, T, 224, 224]` to `[N, 1024, T / 8, 7, 7]`.
 pub struct InceptionTrunk {
-    stages: Vec<Stage>,
+    stages: Vec<Arc<Stage>>,
     c_out: usize,
 }
 
@@ -112,7 +113,7 @@ impl InceptionTrunk {
         let stage = |name, layers| {
             let before = pool_before(name)
                 .map(|(name, kernel, stride)| (name, MaxPool3d(pool(kernel, stride))));
-            Stage { pool: before, name, layers }
+            Arc::new(Stage { pool: before, name, layers })
         };
         let mut stages = Vec::new();
         let mut channels = c_in;
@@ -142,22 +143,26 @@ impl InceptionTrunk {
 
 impl ModuleT for InceptionTrunk {
     fn forward_t(&self, xs: &Tensor, train: bool) -> Result<Tensor> {
+        self.stages.iter().try_fold(xs.clone(), |xs, stage| recomputed(stage, &xs, train))
+    }
+}
+
+impl ModuleT for Stage {
+    fn forward_t(&self, xs: &Tensor, train: bool) -> Result<Tensor> {
         let mut xs = xs.clone();
-        for Stage { pool, name, layers } in &self.stages {
-            if let Some((name, pool)) = pool {
-                xs = pool.forward(&xs)?;
-                trace::stage(name, &xs);
-            }
-            xs = match layers {
-                Layers::Units(units, None) => units.forward_t(&xs, train)?,
-                Layers::Units(units, Some(gate)) => {
-                    let xs = units.forward_t(&xs, train)?;
-                    gated(&xs, slice::from_ref(gate))?
-                }
-                Layers::Mixed(mixed) => mixed.forward_t(&xs, train)?,
-            };
+        if let Some((name, pool)) = &self.pool {
+            xs = pool.forward(&xs)?;
             trace::stage(name, &xs);
         }
+        xs = match &self.layers {
+            Layers::Units(units, None) => units.forward_t(&xs, train)?,
+            Layers::Units(units, Some(gate)) => {
+                let xs = units.forward_t(&xs, train)?;
+                gated(&xs, slice::from_ref(gate))?
+            }
+            Layers::Mixed(mixed) => mixed.forward_t(&xs, train)?,
+        };
+        trace::stage(self.name, &xs);
         Ok(xs)
     }
 }

@@ -4,13 +4,14 @@
 //! after them. An image is a clip of one frame.
 
 use std::ops::Range;
+use std::sync::Arc;
 
 use candle::{Module, ModuleT, Result, Tensor, bail};
 use candle_nn::VarBuilder;
 use marey_layers::{
     BatchNormConfig, Conv3dConfig, Dropout, Linear, LocalResponseNorm, MaxPool3d, Network, Padding,
-    Pool3dConfig, Unit, batch_norm, classifier, conv3d, conv3d_no_bias, dropout, linear, relu,
-    trace,
+    Pool3dConfig, Unit, batch_norm, classifier, conv3d, conv3d_no_bias, dropout, linear,
+    recomputed, relu, trace,
 };
 
 /// A convolution, its ReLU, and what follows them.
@@ -167,7 +168,11 @@ pub fn pooled(after: &[After], size: [usize; 3]) -> Option<[usize; 3]> {
 
 /// The convolutions of a plain ConvNet.
 #[derive(Debug, Clone)]
-pub struct Convs(Vec<Layer>);
+pub struct Convs(Vec<Arc<Group>>);
+
+/// Convolutions up to a pooling.
+#[derive(Debug, Clone)]
+struct Group(Vec<Layer>);
 
 #[derive(Debug, Clone)]
 struct Layer {
@@ -194,12 +199,25 @@ impl Convs {
             layers.push(Layer { name, unit: unit.relu(), after: conv.after.clone() });
             c_in = c_out;
         }
-        Ok(Self(layers))
+        let groups = layers.chunk_by(|before, _| !before.pools());
+        Ok(Self(groups.map(|layers| Arc::new(Group(layers.to_vec()))).collect()))
+    }
+}
+
+impl Layer {
+    fn pools(&self) -> bool {
+        self.after.iter().any(|after| matches!(after, After::Pool(_)))
     }
 }
 
 impl ModuleT for Convs {
     /// `[N, C, T, H, W]` to the maps after the last convolution and its poolings.
+    fn forward_t(&self, xs: &Tensor, train: bool) -> Result<Tensor> {
+        self.0.iter().try_fold(xs.clone(), |xs, group| recomputed(group, &xs, train))
+    }
+}
+
+impl ModuleT for Group {
     fn forward_t(&self, xs: &Tensor, train: bool) -> Result<Tensor> {
         let mut xs = xs.clone();
         for Layer { name, unit, after } in &self.0 {

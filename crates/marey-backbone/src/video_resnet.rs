@@ -3,11 +3,13 @@
 //! Reference: Tran et al., "A Closer Look at Spatiotemporal Convolutions for Action
 //! Recognition", CVPR 2018, table 1. Weights are named as in torchvision's `VideoResNet`.
 
+use std::sync::Arc;
+
 use candle::{Module, ModuleT, Result, Tensor};
 use candle_nn::VarBuilder;
 use marey_layers::{
     BatchNormConfig, Conv3dConfig, Linear, MaxPool3d, Network, Pool3dConfig, Units, batch_norm,
-    classifier, conv3d_no_bias, global_avg_pool, trace,
+    classifier, conv3d_no_bias, global_avg_pool, recomputed, trace,
 };
 
 /// The authors' settings of every batch norm in Caffe2, whose momentum of 0.9 is 0.1 here.
@@ -191,9 +193,9 @@ impl VideoResNetConfig {
 
 /// A residual network over clips, `[N, C, T, H, W]` to logits `[N, K]`.
 pub struct VideoResNet {
-    stem: Units,
+    stem: Arc<Units>,
     pool: Option<MaxPool3d>,
-    stages: Vec<Vec<Residual>>,
+    stages: Vec<Vec<Arc<Residual>>>,
     fc: Linear,
 }
 
@@ -213,20 +215,20 @@ impl VideoResNet {
                 let stride = if j == 0 { stage.stride } else { [1; 3] };
                 let (conv, project) = (stage.conv, stage.project && j == 0);
                 let spec = Spec { config, conv, c_in, planes, stride, project };
-                layer.push(Residual::new(spec, vb.pp(j))?);
+                layer.push(Arc::new(Residual::new(spec, vb.pp(j))?));
                 c_in = spec.c_out();
             }
             layers.push(layer);
         }
         let fc = classifier(c_in, num_classes, vb.pp("fc"))?;
-        Ok(Self { stem, pool: pool.map(MaxPool3d), stages: layers, fc })
+        Ok(Self { stem: Arc::new(stem), pool: pool.map(MaxPool3d), stages: layers, fc })
     }
 }
 
 impl Network for VideoResNet {
     /// The mean over time and space before the classifier, `[N, 512]` (2048 with bottlenecks).
     fn features_t(&self, xs: &Tensor, train: bool) -> Result<Tensor> {
-        let mut xs = self.stem.forward_t(xs, train)?;
+        let mut xs = recomputed(&self.stem, xs, train)?;
         trace::stage("stem", &xs);
         if let Some(pool) = &self.pool {
             xs = pool.forward(&xs)?;
@@ -234,7 +236,7 @@ impl Network for VideoResNet {
         }
         for (i, stage) in self.stages.iter().enumerate() {
             for block in stage {
-                xs = block.forward_t(&xs, train)?;
+                xs = recomputed(block, &xs, train)?;
             }
             trace::stage(&format!("layer{}", i + 1), &xs);
         }

@@ -22,12 +22,14 @@
 //!   16 frames, 80²       8, 40²          8, 40²    4       4, 20²    2       2, 10²    1       1, 5²
 //! ```
 
+use std::sync::Arc;
+
 use candle::{Module, ModuleT, Result, Tensor};
 use candle_nn::VarBuilder;
 use marey_backbone::Depth;
 use marey_layers::{
     BatchNormConfig, Conv3dConfig, Dropout, Linear, MaxPool3d, Network, Pool3dConfig, Units,
-    batch_norm, classifier, conv3d_no_bias, dropout, global_avg_pool, trace,
+    batch_norm, classifier, conv3d_no_bias, dropout, global_avg_pool, recomputed, trace,
 };
 
 mod block;
@@ -105,8 +107,8 @@ const BATCH_NORM: BatchNormConfig = BatchNormConfig { eps: 1e-5, momentum: 0.1 }
 
 /// P3D, `[N, C, 16, 160, 160]` to logits `[N, K]`.
 pub struct P3d {
-    stem: Units,
-    stages: Vec<Vec<Residual>>,
+    stem: Arc<Units>,
+    stages: Vec<Vec<Arc<Residual>>>,
     dropout: Dropout,
     fc: Linear,
 }
@@ -118,7 +120,8 @@ impl P3d {
         let stride =
             Conv3dConfig { stride: [1, 2, 2], padding: [0, 3, 3].into(), ..Default::default() };
         let conv = conv3d_no_bias(c_in, width, [1, 7, 7], stride, vb.pp("conv1_custom"))?;
-        let stem = Units::from(conv).norm(batch_norm(width, BATCH_NORM, vb.pp("bn1"))?).relu();
+        let norm = batch_norm(width, BATCH_NORM, vb.pp("bn1"))?;
+        let stem = Arc::new(Units::from(conv).norm(norm).relu());
         let mut joins = joins.iter().cycle().copied();
         let (mut c_in, mut stages) = (width, Vec::with_capacity(4));
         for (i, depth) in blocks.into_iter().enumerate() {
@@ -128,7 +131,7 @@ impl P3d {
                 let stride = if i > 0 && j == 0 { 2 } else { 1 };
                 let join = if i == 3 { None } else { joins.next() };
                 let spec = Spec { c_in, planes: width << i, stride, join, share };
-                stage.push(Residual::new(spec, vb.pp(j))?);
+                stage.push(Arc::new(Residual::new(spec, vb.pp(j))?));
                 c_in = spec.c_out();
             }
             stages.push(stage);
@@ -147,13 +150,13 @@ fn pool(xs: &Tensor, side: usize, stride: usize) -> Result<Tensor> {
 impl Network for P3d {
     /// The mean over space, `pool5`, `[N, 2048]`.
     fn features_t(&self, xs: &Tensor, train: bool) -> Result<Tensor> {
-        let xs = self.stem.forward_t(xs, train)?;
+        let xs = recomputed(&self.stem, xs, train)?;
         trace::stage("conv1_custom", &xs);
         let mut xs = pool(&xs, 3, 2)?;
         trace::stage("maxpool", &xs);
         for (i, stage) in self.stages.iter().enumerate() {
             for block in stage {
-                xs = block.forward_t(&xs, train)?;
+                xs = recomputed(block, &xs, train)?;
             }
             trace::stage(&format!("layer{}", i + 1), &xs);
             if i < 3 {

@@ -1,8 +1,11 @@
 //! Layers whose activations are computed again when gradients come back, instead of being kept (Chen et al. 2016).
 
+use std::sync::Mutex;
+
 use candle::backend::{BackendDevice, BackendStorage};
 use candle::{
-    CpuStorage, CudaStorage, CustomOp2, Layout, MetalStorage, Result, Shape, Tensor, Var, bail,
+    CpuStorage, CudaStorage, CustomOp1, Layout, MetalStorage, Result, Shape, Storage, Tensor, Var,
+    bail,
 };
 
 use crate::norms::{self, Scope};
@@ -30,11 +33,13 @@ pub fn checkpointed(
     }
     let (off, step, norms) = (xs.detach(), rng::current_step(), norms::current());
     let ys = segment(&off)?.detach();
+    let (dtype, last) = (ys.dtype(), ops::takes(&ys) && ys.rank() > 1);
     let again = Again {
         segment: Box::new(segment),
         wanted: xs.track_op(),
         xs: off,
-        last: ops::takes(&ys) && ys.rank() > 1,
+        ys: Mutex::new(Some(if last { order::last(&ys)? } else { ys })),
+        last,
         step,
         norms,
         precision: precision(),
@@ -42,12 +47,10 @@ pub fn checkpointed(
     // Of a segment whose input wants no gradient, a variable that gets none has the output on the graph.
     let from = match again.wanted {
         true => xs.clone(),
-        false => Var::zeros((), ys.dtype(), xs.device())?.as_tensor().clone(),
+        false => Var::zeros((), dtype, xs.device())?.as_tensor().clone(),
     };
-    match again.last {
-        true => order::first(&order::last(&ys)?.apply_op2(&from, again)?),
-        false => ys.apply_op2(&from, again),
-    }
+    let ys = from.apply_op1(again)?;
+    if last { order::first(&ys) } else { Ok(ys) }
 }
 
 type Segment = dyn Fn(&Tensor) -> Result<Tensor> + Send + Sync;
@@ -57,6 +60,8 @@ struct Again {
     segment: Box<Segment>,
     /// Off the graph.
     xs: Tensor,
+    /// The output, off the graph; taken by the forward pass.
+    ys: Mutex<Option<Tensor>>,
     /// Whether `xs` is to get a gradient.
     wanted: bool,
     /// Whether the output went on as `[N, .., C]`, the order that layers keep cells in.
@@ -74,6 +79,14 @@ impl Again {
             Some((seed, step)) => rng::train_step(seed, step, run),
             None => run(),
         })
+    }
+
+    /// Calls `f` with the output, which the graph then has as its own.
+    fn computed<R>(&self, f: impl FnOnce(&Storage, &Layout) -> Result<R>) -> Result<R> {
+        let ys = self.ys.lock().unwrap_or_else(|broken| broken.into_inner()).take();
+        let Some(ys) = ys else { bail!("a checkpointed segment went on the graph twice") };
+        let (storage, layout) = ys.storage_and_layout();
+        f(&storage, layout)
     }
 
     /// The gradient of `xs`, from that of the output; those of variables are handed to who asked for all.
@@ -96,54 +109,41 @@ impl Again {
     }
 }
 
-impl CustomOp2 for Again {
+impl CustomOp1 for Again {
     fn name(&self) -> &'static str {
         "checkpointed"
     }
 
-    fn cpu_fwd(
-        &self,
-        ys: &CpuStorage,
-        layout: &Layout,
-        _: &CpuStorage,
-        _: &Layout,
-    ) -> Result<(CpuStorage, Shape)> {
-        copy(ys, layout)
+    fn cpu_fwd(&self, _: &CpuStorage, _: &Layout) -> Result<(CpuStorage, Shape)> {
+        self.computed(|ys, layout| match ys {
+            Storage::Cpu(ys) => copy(ys, layout),
+            _ => bail!("{ELSEWHERE}"),
+        })
     }
 
-    fn cuda_fwd(
-        &self,
-        ys: &CudaStorage,
-        layout: &Layout,
-        _: &CudaStorage,
-        _: &Layout,
-    ) -> Result<(CudaStorage, Shape)> {
-        copy(ys, layout)
+    fn cuda_fwd(&self, _: &CudaStorage, _: &Layout) -> Result<(CudaStorage, Shape)> {
+        self.computed(|ys, layout| match ys {
+            Storage::Cuda(ys) => copy(ys, layout),
+            _ => bail!("{ELSEWHERE}"),
+        })
     }
 
-    fn metal_fwd(
-        &self,
-        ys: &MetalStorage,
-        layout: &Layout,
-        _: &MetalStorage,
-        _: &Layout,
-    ) -> Result<(MetalStorage, Shape)> {
-        copy(ys, layout)
+    fn metal_fwd(&self, _: &MetalStorage, _: &Layout) -> Result<(MetalStorage, Shape)> {
+        self.computed(|ys, layout| match ys {
+            Storage::Metal(ys) => copy(ys, layout),
+            _ => bail!("{ELSEWHERE}"),
+        })
     }
 
-    fn bwd(
-        &self,
-        _: &Tensor,
-        _: &Tensor,
-        _: &Tensor,
-        dys: &Tensor,
-    ) -> Result<(Option<Tensor>, Option<Tensor>)> {
+    fn bwd(&self, _: &Tensor, _: &Tensor, dys: &Tensor) -> Result<Option<Tensor>> {
         let dys = if self.last { order::first(dys)? } else { dys.clone() };
-        Ok((None, self.gradient(&dys)?))
+        self.gradient(&dys)
     }
 }
 
-/// The output is there already, off the graph.
+const ELSEWHERE: &str = "a checkpointed segment whose output is on another device than its input";
+
+/// A storage of its own.
 fn copy<S, D>(ys: &S, layout: &Layout) -> Result<(S, Shape)>
 where
     S: BackendStorage<Device = D>,

@@ -26,7 +26,7 @@ use marey_kernels::Sum;
 use crate::order;
 
 thread_local! {
-    /// What is behind the views that layers on this thread returned.
+    /// What is behind the tensors that layers on this thread returned or were given.
     static NODES: RefCell<HashMap<TensorId, Weak<Node>>> = RefCell::default();
     /// Gradients of variables, while [`backward`] runs on this thread.
     static GRADIENTS: RefCell<Option<HashMap<TensorId, Tensor>>> = const { RefCell::new(None) };
@@ -69,7 +69,9 @@ impl Input {
             None if xs.track_op() => {
                 let slot = Arc::new(Slot::default());
                 let token = xs.apply_op1(Enter { slot: slot.clone() })?;
-                Some(Arc::new(Node { token, slot }))
+                let node = Arc::new(Node { token, slot });
+                know(xs, &node);
+                Some(node)
             }
             None => None,
         };
@@ -145,13 +147,18 @@ pub(crate) fn output(
     // Its own op keeps the node: the slot gets the cells only, or it would keep itself.
     let _ = node.slot.output.set(revealed.detach());
     let ys = order::first(&revealed)?;
+    know(&ys, &node);
+    Ok(ys)
+}
+
+/// Has layers find `node` behind `xs`, while any of them needs it.
+fn know(xs: &Tensor, node: &Arc<Node>) {
     NODES.with_borrow_mut(|nodes| {
         if nodes.len() >= nodes.capacity() {
             nodes.retain(|_, node| node.strong_count() > 0);
         }
-        nodes.insert(ys.id(), Arc::downgrade(&node));
+        nodes.insert(xs.id(), Arc::downgrade(node));
     });
-    Ok(ys)
 }
 
 /// The gradients of `loss`: as candle's [`Tensor::backward`], but those of variables are not added to zeros first.

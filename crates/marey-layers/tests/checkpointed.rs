@@ -7,9 +7,9 @@ use candle::{CpuStorage, CustomOp1, DType, Device, Layout, ModuleT, Result, Shap
 use candle_nn::VarMap;
 use marey_layers::rng::train_step;
 use marey_layers::{
-    Conv3dConfig, Dropout, Linear, Norms, Padding, Precision, Statistics, Unit, Units, backward,
-    batch_norm, checkpointed, conv3d, dropout, global_avg_pool, linear, seeded, with_norms,
-    with_precision,
+    Conv3dConfig, Dropout, Linear, Norms, Padding, Precision, Statistics, Unit, Units, add,
+    backward, batch_norm, checkpointed, conv3d, dropout, global_avg_pool, linear, seeded,
+    with_norms, with_precision,
 };
 
 /// Two blocks with shortcuts that share a weight, dropout and norms, and a classifier.
@@ -168,4 +168,26 @@ fn evaluation_is_the_segment_itself() {
     let xs = clips(DType::F32);
     let ys = checkpointed(|xs| xs * 2., &xs, false).unwrap();
     assert_eq!(numbers(&ys), numbers(&(&xs * 2.).unwrap()));
+}
+
+#[test]
+fn what_several_layers_of_a_segment_see_has_one_gradient() {
+    // So many channels are summed part by part, each on top of the gradient that is there.
+    const WIDE: usize = 256;
+    let vb = seeded(&VarMap::new(), 1, DType::F32, &Device::Cpu);
+    let conv = |name: &str| {
+        let config = Conv3dConfig { padding: Padding::Same, ..Default::default() };
+        conv3d(WIDE, WIDE, [3; 3], config, vb.pp(name)).unwrap()
+    };
+    let (before, inside) = (conv("before"), conv("inside"));
+    let segment = move |xs: &Tensor| add(xs, &xs.apply(&inside)?);
+    let cells: Vec<f32> = (0..WIDE * 2 * 2).map(|i| (i as f32 * 0.37).sin()).collect();
+    let clips = Tensor::from_vec(cells, (1, WIDE, 1, 2, 2), &Device::Cpu).unwrap();
+    let gradient = |again: bool| {
+        let xs = clips.apply(&before).unwrap();
+        let ys = if again { checkpointed(segment.clone(), &xs, true) } else { segment(&xs) };
+        let grads = backward(&ys.unwrap().sqr().unwrap().sum_all().unwrap()).unwrap();
+        numbers(grads.get(before.bias().unwrap()).unwrap())
+    };
+    assert_eq!(gradient(true), gradient(false));
 }

@@ -11,11 +11,13 @@
 //!
 //! Every convolution has a bias, and a batch norm called as it with `_bn` behind.
 
+use std::sync::Arc;
+
 use candle::{Module, ModuleT, Result, Tensor, bail};
 use candle_nn::VarBuilder;
 use marey_layers::{
     AvgPool3d, BatchNormConfig, Conv3dConfig, MaxPool3d, Padding, Pool3dConfig, Unit, Units,
-    batch_norm, concat, conv3d, forward_concat_t, global_avg_pool, trace,
+    batch_norm, concat, conv3d, forward_concat_t, global_avg_pool, recomputed, trace,
 };
 
 /// What training does to batch norms.
@@ -96,7 +98,7 @@ const SAME: Pool3dConfig =
 /// make other numbers of cells than their pooling.
 pub struct BnInception {
     stem: [(&'static str, Unit, bool); 3],
-    blocks: Vec<(&'static str, Mixed)>,
+    blocks: Vec<(&'static str, Arc<Mixed>)>,
     c_out: usize,
 }
 
@@ -188,7 +190,7 @@ impl BnInception {
         for block in &BLOCKS {
             let mixed = build.mixed(block, channels)?;
             channels = mixed.c_out;
-            blocks.push((block.name, mixed));
+            blocks.push((block.name, Arc::new(mixed)));
         }
         Ok(Self { stem, blocks, c_out: channels })
     }
@@ -210,7 +212,7 @@ impl ModuleT for BnInception {
             }
         }
         for (name, mixed) in &self.blocks {
-            xs = mixed.forward_t(&xs, train)?;
+            xs = recomputed(mixed, &xs, train)?;
             trace::stage(name, &xs);
         }
         global_avg_pool(&xs)

@@ -61,6 +61,8 @@ pub fn fit_config(plan: &Plan, per_epoch: u64, folder: &Path) -> anyhow::Result<
             NormKind::Partial => Statistics::Partial,
             NormKind::Frozen => Statistics::Frozen,
         },
+        precision: train.precision.layers()?,
+        recompute: train.recompute,
         collective: None,
         sync_norms: train.sync_norms,
     })

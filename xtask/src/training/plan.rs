@@ -264,6 +264,7 @@ fn fingerprint(recipe: &Recipe, videos: &str) -> anyhow::Result<String> {
     for data in [Some(&mut recipe.data), recipe.also.as_mut()].into_iter().flatten() {
         (data.root, data.flow) = (None, None);
     }
+    recipe.train.recompute = false;
     if let Some(path) = &mut recipe.init.weights {
         *path = Digest::of(path)?.sha256.into();
     }

@@ -4,6 +4,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::cli::Precision;
 use crate::source::Scale;
 
 /// `[data]`: which videos; and `[also]`: those of another dataset that is learnt at once.
@@ -158,6 +159,11 @@ pub struct Train {
     pub norms: NormKind,
     /// Of several processes: whether batch norms take the clips of all of them together as their batch.
     pub sync_norms: bool,
+    /// How exactly to compute while it learns.
+    pub precision: Precision,
+    /// Whether activations within a block are computed again for the gradients instead of being kept: less memory for one more
+    /// forward pass, and the same weights.
+    pub recompute: bool,
     /// At the end the running statistics become the means over so many batches.
     pub precise_norms: u64,
 }
@@ -182,6 +188,8 @@ impl Default for Train {
             loss: Loss::CrossEntropy,
             norms: NormKind::Batch,
             sync_norms: false,
+            precision: Precision::F32,
+            recompute: false,
             precise_norms: 0,
         }
     }

@@ -93,13 +93,14 @@ fn bench_measures_what_it_was_asked_to() {
         "1",
         "--json",
     ];
-    for train in [false, true] {
-        let args: Vec<&str> = args.into_iter().chain(train.then_some("--train")).collect();
+    for more in [&[][..], &["--train"], &["--train", "--recompute"]] {
+        let (train, recompute) = (!more.is_empty(), more.len() > 1);
+        let args = [&args[..], more].concat();
         let bench = json(folder.path(), &args);
         assert_eq!(bench["input"], serde_json::json!([1, 3, 4, 32, 32]));
         assert_eq!(
-            (&bench["threads"], &bench["runs"], &bench["train"]),
-            (&1.into(), &2.into(), &train.into())
+            (&bench["threads"], &bench["runs"], &bench["train"], &bench["recompute"]),
+            (&1.into(), &2.into(), &train.into(), &recompute.into())
         );
         let (best, median) =
             (bench["min_ms"].as_f64().unwrap(), bench["median_ms"].as_f64().unwrap());

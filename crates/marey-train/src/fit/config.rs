@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use marey_layers::Statistics;
+use marey_layers::{Precision, Statistics};
 
 use crate::checkpoint::CheckpointConfig;
 use crate::collective::Collective;
@@ -45,6 +45,13 @@ pub struct FitConfig {
     pub objective: Objective,
     /// Whose statistics batch norms take while they train.
     pub norms: Statistics,
+    /// How exactly layers compute on the CPU. By [`Precision::Bf16`] convolutions and fully connected layers round what they
+    /// multiply on the way forward; weights, sums, norms and all gradients stay in 32 bits.
+    pub precision: Precision,
+    /// Whether networks keep the outputs of their blocks only, and compute the rest again for the gradients: less memory for
+    /// one more forward pass, and the same bits. See [`with_recomputation`](marey_layers::with_recomputation); a network
+    /// that never calls [`recomputed`](marey_layers::recomputed()) keeps all.
+    pub recompute: bool,
     /// The processes that take each step together, each on a part of its clips; this one alone where `None`.
     pub collective: Option<Arc<dyn Collective>>,
     /// Whether batch norms take the clips of all processes together as their batch, which each of them waits for twice in

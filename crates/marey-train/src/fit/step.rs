@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use candle::{DType, Tensor};
 use marey_layers::rng::train_step;
-use marey_layers::with_norms;
+use marey_layers::{with_norms, with_precision, with_recomputation};
 
 use super::{FitConfig, Run};
 use crate::curve::Point;
@@ -34,8 +34,10 @@ impl Run<'_, '_> {
     /// Computes and takes the step that the state stands before.
     pub(super) fn step(&mut self, batch: Clips, share: f64, wait: f64) -> Result<Point> {
         let (step, started) = (self.state.step, Instant::now());
-        let norms = self.ranks.norms(self.config);
-        let (mut grads, loss, accuracy) = with_norms(norms, || self.gradients(&batch, share))?;
+        let (norms, config) = (self.ranks.norms(self.config), self.config);
+        let gradients = || with_recomputation(config.recompute, || self.gradients(&batch, share));
+        let (mut grads, loss, accuracy) =
+            with_norms(norms, || with_precision(config.precision, gradients))?;
         let (loss, accuracy) = self.ranks.sum(&mut grads, loss, accuracy)?;
 
         let rate = self.config.optimizer.rate() * self.config.schedule.factor(step);

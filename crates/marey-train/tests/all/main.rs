@@ -14,6 +14,7 @@ mod parts;
 mod precise;
 mod ranks;
 mod resume;
+mod scopes;
 mod threads;
 mod tiny;
 mod watch;

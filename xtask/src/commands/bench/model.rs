@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use candle::{DType, Tensor};
 use candle_nn::VarMap;
 use marey::layers::rng::train_step;
-use marey::layers::{backward, drawn, in_pool, seeded, with_precision};
+use marey::layers::{backward, drawn, in_pool, seeded, with_precision, with_recomputation};
 use serde::Serialize;
 
 use super::{compare, median, timed};
@@ -32,6 +32,9 @@ pub struct Args {
     /// Forward and backward of the summed logits, as in training
     #[arg(long)]
     train: bool,
+    /// Compute activations within blocks again for the gradients
+    #[arg(long, requires = "train")]
+    recompute: bool,
     /// How exactly to compute
     #[arg(long, value_enum, default_value = "f32")]
     precision: Precision,
@@ -55,6 +58,7 @@ struct Report {
     /// `[N, C, T, H, W]`.
     input: [usize; 5],
     train: bool,
+    recompute: bool,
     median_ms: f64,
     min_ms: f64,
     peak_rss_mb: f64,
@@ -82,6 +86,7 @@ pub fn run(args: &Args) -> anyhow::Result<u8> {
     let pass = |step: u64| -> candle::Result<()> {
         if args.train {
             let gradients = || backward(&network.forward_t(&clip, true)?.sum_all()?);
+            let gradients = || with_recomputation(args.recompute, gradients);
             train_step(args.seed, step, || with_precision(precision, gradients))?;
             return Ok(());
         }
@@ -95,6 +100,7 @@ pub fn run(args: &Args) -> anyhow::Result<u8> {
         model: model.name,
         input: dims,
         train: args.train,
+        recompute: args.recompute,
         median_ms: median(&mut times),
         min_ms: times[0],
         peak_rss_mb: memory::mb("VmHWM").unwrap_or_default(),
@@ -103,7 +109,7 @@ pub fn run(args: &Args) -> anyhow::Result<u8> {
         runs: args.runs,
     };
     let now = serde_json::to_value(&report)?;
-    let same = ["model", "input", "train", "precision"];
+    let same = ["model", "input", "train", "recompute", "precision"];
     let before = args.compare.as_ref().map(|path| compare::read(path, &now, &same)).transpose()?;
     if args.json {
         out::json(&report)?;
@@ -117,7 +123,11 @@ pub fn run(args: &Args) -> anyhow::Result<u8> {
             "{} {:?}{}: median {:.1} ms, best {:.1} ms of {} runs, {} threads, {}, {:.0} MB at most{than}",
             report.model,
             report.input,
-            if report.train { " forward and backward" } else { " forward" },
+            match (report.train, report.recompute) {
+                (false, _) => " forward",
+                (true, false) => " forward and backward",
+                (true, true) => " forward, again within blocks, and backward",
+            },
             report.median_ms,
             report.min_ms,
             report.runs,
