@@ -171,6 +171,10 @@ impl Report {
 /// The value of `--c` that is right most often when each quarter of the training videos is left out once.
 fn choose(args: &Args, train: &Part, classes: usize) -> anyhow::Result<f64> {
     let [first, .., _] = args.c[..] else { return args.c.first().copied().context("no --c") };
+    if (0..classes as u32).any(|class| (1..4).contains(&train.count(class))) {
+        let what = "--c: to choose among several values takes four training videos of each class";
+        return Err(failure(exit::USAGE, what));
+    }
     let mut best = (f64::NEG_INFINITY, first);
     for &c in &args.c {
         let mut right = 0.;
@@ -229,6 +233,11 @@ struct Part {
 }
 
 impl Part {
+    /// How many are of class `label`.
+    fn count(&self, label: u32) -> usize {
+        self.labels.iter().filter(|own| **own == label).count()
+    }
+
     /// Every fourth video of each class from number `quarter` on, and the others.
     fn quarter(&self, quarter: usize) -> (Self, Self) {
         let (mut own, mut rest) = (Self::default(), Self::default());

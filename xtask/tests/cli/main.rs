@@ -12,6 +12,7 @@ mod prepare;
 mod refusals;
 mod reproduce;
 mod support;
+mod svm;
 mod train;
 mod train_refusals;
 mod ucf101;

@@ -46,7 +46,7 @@ clips = 2
 const STEPS: u64 = 40;
 
 /// The same on the videos of [`folders`] in `set`, 4 steps.
-const FOLDERS: [&str; 6] =
+pub(crate) const FOLDERS: [&str; 6] =
     ["--set", "data.name=folders", "--set", "data.root=set", "--set", "train.epochs=4"];
 
 /// A folder with the recipe `tiny.toml`.
