@@ -10,7 +10,8 @@ use candle::{
 
 use crate::norms::{self, Scope};
 use crate::precision::{Precision, precision, with_precision};
-use crate::{backward, ops, order, rng, tape, trace};
+use crate::tape::{self, Input};
+use crate::{backward, ops, order, rng, trace};
 
 /// `segment(xs)`, of which only the output is kept while it trains: [`backward`](crate::backward()) runs `segment` again.
 ///
@@ -31,26 +32,25 @@ pub fn checkpointed(
     if !train || trace::recording() {
         return segment(xs);
     }
-    let (off, step, norms) = (xs.detach(), rng::current_step(), norms::current());
+    let (off, wanted) = (xs.detach(), xs.track_op());
+    let (step, norms, precision) = (rng::current_step(), norms::current(), precision());
     let ys = segment(&off)?.detach();
-    let (dtype, last) = (ys.dtype(), ops::takes(&ys) && ys.rank() > 1);
-    let again = Again {
-        segment: Box::new(segment),
-        wanted: xs.track_op(),
-        xs: off,
-        ys: Mutex::new(Some(if last { order::last(&ys)? } else { ys })),
-        last,
-        step,
-        norms,
-        precision: precision(),
-    };
+    let again = Again { segment: Box::new(segment), step, norms, precision };
     // Of a segment whose input wants no gradient, a variable that gets none has the output on the graph.
-    let from = match again.wanted {
-        true => xs.clone(),
-        false => Var::zeros((), dtype, xs.device())?.as_tensor().clone(),
-    };
-    let ys = from.apply_op1(again)?;
-    if last { order::first(&ys) } else { Ok(ys) }
+    let variable = Var::zeros((), ys.dtype(), xs.device())?;
+    if [xs, &ys].iter().all(|xs| ops::takes(xs) && xs.rank() > 1) {
+        let (input, ys) = (Input::of(xs)?, order::last(&ys)?);
+        let parameters = if wanted { &[][..] } else { &[variable.as_tensor()] };
+        let (cells, dims) = (tape::with_cells(&ys, <[f32]>::to_vec)?, ys.dims().to_vec());
+        let from = input.clone();
+        let backward = move |_: &Tensor, dys| {
+            again.back(&tape::loss(&again.run(&from.again()?)?, dys)?, None)?;
+            Ok([None, None])
+        };
+        return tape::output(cells, dims, &[&input], parameters, Box::new(backward));
+    }
+    let from = if wanted { xs } else { variable.as_tensor() };
+    from.apply_op1(Kept { again, xs: off, ys: Mutex::new(Some(ys)), wanted })
 }
 
 type Segment = dyn Fn(&Tensor) -> Result<Tensor> + Send + Sync;
@@ -58,14 +58,6 @@ type Segment = dyn Fn(&Tensor) -> Result<Tensor> + Send + Sync;
 /// What runs a segment again.
 struct Again {
     segment: Box<Segment>,
-    /// Off the graph.
-    xs: Tensor,
-    /// The output, off the graph; taken by the forward pass.
-    ys: Mutex<Option<Tensor>>,
-    /// Whether `xs` is to get a gradient.
-    wanted: bool,
-    /// Whether the output went on as `[N, .., C]`, the order that layers keep cells in.
-    last: bool,
     step: Option<(u64, u64)>,
     norms: Scope,
     precision: Precision,
@@ -81,25 +73,10 @@ impl Again {
         })
     }
 
-    /// Calls `f` with the output, which the graph then has as its own.
-    fn computed<R>(&self, f: impl FnOnce(&Storage, &Layout) -> Result<R>) -> Result<R> {
-        let ys = self.ys.lock().unwrap_or_else(|broken| broken.into_inner()).take();
-        let Some(ys) = ys else { bail!("a checkpointed segment went on the graph twice") };
-        let (storage, layout) = ys.storage_and_layout();
-        f(&storage, layout)
-    }
-
-    /// The gradient of `xs`, from that of the output; those of variables are handed to who asked for all.
-    fn gradient(&self, dys: &Tensor) -> Result<Option<Tensor>> {
-        let own = self.wanted.then(|| Var::from_tensor(&self.xs)).transpose()?;
-        let ys = self.run(own.as_ref().map_or(&self.xs, Var::as_tensor))?;
-        // Times 1, which a backward pass begins with: the gradient itself.
-        let loss = (ys * dys)?;
-        let mut all = backward(&loss)?;
-        let dxs = match own {
-            None => None,
-            Some(own) => Some(all.remove(&own).map_or_else(|| own.zeros_like(), Ok)?),
-        };
+    /// Goes back from `loss`, and hands the gradients of variables to who asked for all; that of `own` it returns.
+    fn back(&self, loss: &Tensor, own: Option<&Var>) -> Result<Option<Tensor>> {
+        let mut all = backward(loss)?;
+        let dxs = own.and_then(|own| all.remove(own));
         for variable in loss.sorted_nodes().into_iter().filter(|node| node.is_variable()) {
             if tape::hand_on(variable, all.remove(variable))?.is_some() {
                 bail!("a checkpointed segment trains by `marey_layers::backward`, not by candle's")
@@ -109,7 +86,28 @@ impl Again {
     }
 }
 
-impl CustomOp1 for Again {
+/// A segment on candle's own graph: on other devices, and of other types than the kernels take.
+struct Kept {
+    again: Again,
+    /// Off the graph.
+    xs: Tensor,
+    /// The output, off the graph; taken by the forward pass.
+    ys: Mutex<Option<Tensor>>,
+    /// Whether `xs` is to get a gradient.
+    wanted: bool,
+}
+
+impl Kept {
+    /// Calls `f` with the output, which the graph then has as its own.
+    fn computed<R>(&self, f: impl FnOnce(&Storage, &Layout) -> Result<R>) -> Result<R> {
+        let ys = self.ys.lock().unwrap_or_else(|broken| broken.into_inner()).take();
+        let Some(ys) = ys else { bail!("a checkpointed segment went on the graph twice") };
+        let (storage, layout) = ys.storage_and_layout();
+        f(&storage, layout)
+    }
+}
+
+impl CustomOp1 for Kept {
     fn name(&self) -> &'static str {
         "checkpointed"
     }
@@ -136,8 +134,10 @@ impl CustomOp1 for Again {
     }
 
     fn bwd(&self, _: &Tensor, _: &Tensor, dys: &Tensor) -> Result<Option<Tensor>> {
-        let dys = if self.last { order::first(dys)? } else { dys.clone() };
-        self.gradient(&dys)
+        let own = self.wanted.then(|| Var::from_tensor(&self.xs)).transpose()?;
+        let ys = self.again.run(own.as_ref().map_or(&self.xs, Var::as_tensor))?;
+        // Times 1, which a backward pass begins with: the gradient itself.
+        self.again.back(&(ys * dys)?, own.as_ref())
     }
 }
 

@@ -27,7 +27,7 @@ pub fn with_recomputation<T>(on: bool, f: impl FnOnce() -> T) -> T {
     f()
 }
 
-/// `block(xs)`, [`checkpointed`] inside [`with_recomputation`]: what a network calls for each of its blocks.
+/// `block(xs)`, [`checkpointed`](crate::checkpointed()) inside [`with_recomputation`]: what a network calls for each of its blocks.
 ///
 /// A block depends on `xs` and its own variables alone.
 pub fn recomputed<B>(block: &Arc<B>, xs: &Tensor, train: bool) -> Result<Tensor>

@@ -17,8 +17,8 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, Weak};
 
 use candle::backprop::GradStore;
 use candle::{
-    CpuStorage, CustomOp1, CustomOp2, CustomOp3, Device, Layout, Result, Shape, Storage, Tensor,
-    TensorId, bail,
+    CpuStorage, CustomOp1, CustomOp2, CustomOp3, DType, Device, Layout, Result, Shape, Storage,
+    Tensor, TensorId, Var, bail,
 };
 
 use marey_kernels::Sum;
@@ -63,8 +63,7 @@ pub(crate) struct Input {
 impl Input {
     /// That of `xs`, `[N, C, ..]`.
     pub(crate) fn of(xs: &Tensor) -> Result<Self> {
-        let known = NODES.with_borrow(|nodes| nodes.get(&xs.id()).and_then(Weak::upgrade));
-        let node = match known {
+        let node = match known(xs) {
             Some(node) => Some(node),
             None if xs.track_op() => {
                 let slot = Arc::new(Slot::default());
@@ -96,6 +95,14 @@ impl Input {
     /// The sum that gradients of the cells are added to; none where nobody wants it.
     pub(crate) fn gradient(&self) -> Option<MutexGuard<'_, Sum>> {
         self.node.as_ref().map(|node| node.slot.gradient())
+    }
+
+    /// `[N, C, ..]` at the beginning of a graph of its own, which adds gradients to the same sum.
+    pub(crate) fn again(&self) -> Result<Tensor> {
+        let Some(node) = &self.node else { return order::first(&self.cells) };
+        let token = Var::zeros((), DType::F32, &Device::Cpu)?.as_tensor().clone();
+        let node = Arc::new(Node { token, slot: node.slot.clone() });
+        reveal(self.with(<[f32]>::to_vec)?, self.dims().into(), &node)
     }
 
     /// Whether this and `other` have one gradient.
@@ -142,13 +149,37 @@ pub(crate) fn output(
         _ => bail!("a layer of {} parameters", parameters.len()),
     };
     let node = Arc::new(Node { token, slot });
-    let reveal = Reveal { cells: Mutex::new(cells), dims, node: node.clone() };
-    let revealed = node.token.apply_op1(reveal)?;
+    let ys = reveal(cells, dims, &node)?;
     // Its own op keeps the node: the slot gets the cells only, or it would keep itself.
-    let _ = node.slot.output.set(revealed.detach());
-    let ys = order::first(&revealed)?;
-    know(&ys, &node);
+    let _ = node.slot.output.set(order::last(&ys.detach())?);
     Ok(ys)
+}
+
+/// What `node` stands for, as `[N, C, ..]`; `dims` are those of `cells`, `[N, .., C]`.
+fn reveal(cells: Vec<f32>, dims: Shape, node: &Arc<Node>) -> Result<Tensor> {
+    let reveal = Reveal { cells: Mutex::new(cells), dims, node: node.clone() };
+    let ys = order::first(&node.token.apply_op1(reveal)?)?;
+    know(&ys, node);
+    Ok(ys)
+}
+
+/// A loss whose gradient of `ys`, `[N, C, ..]`, is `dys`, `[N, .., C]`.
+pub(crate) fn loss(ys: &Tensor, dys: Vec<f32>) -> Result<Tensor> {
+    match known(ys) {
+        Some(node) => {
+            node.slot.gradient().give(dys);
+            Ok(node.token.clone())
+        }
+        // Times 1, which a backward pass begins with: the gradient itself.
+        None => {
+            ys * order::first(&Tensor::from_vec(dys, order::last_dims(ys.dims()), ys.device())?)?
+        }
+    }
+}
+
+/// The node behind `xs`, if layers know one.
+fn known(xs: &Tensor) -> Option<Arc<Node>> {
+    NODES.with_borrow(|nodes| nodes.get(&xs.id()).and_then(Weak::upgrade))
 }
 
 /// Has layers find `node` behind `xs`, while any of them needs it.
