@@ -42,7 +42,7 @@ pub struct Args {
     /// What features are brought to before
     #[arg(long, value_enum, default_value = "standard")]
     norm: Norm,
-    /// Write the decisions of each split's test videos there as scores, for `fuse`
+    /// Write the decisions on each split's test videos there as logits, for `fuse`
     #[arg(long, value_name = "DIR")]
     output: Option<PathBuf>,
     /// Print a JSON object
@@ -314,7 +314,7 @@ fn write(path: &Path, decisions: Vec<Vec<f32>>, test: &Part) -> anyhow::Result<(
     let labels: Vec<i64> = test.labels.iter().map(|label| i64::from(*label)).collect();
     let tensors = HashMap::from([
         ("labels", Tensor::from_vec(labels, size.0, cpu)?),
-        ("scores", Tensor::from_vec(decisions.concat(), size, cpu)?),
+        ("logits", Tensor::from_vec(decisions.concat(), size, cpu)?),
     ]);
     let names = HashMap::from([("videos".to_string(), serde_json::to_string(&test.names)?)]);
     if let Some(folder) = path.parent() {
