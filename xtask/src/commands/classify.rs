@@ -15,7 +15,7 @@ use serde::Serialize;
 use serde_json::json;
 
 use crate::cli::Device;
-use crate::commands::train::{LABELS, RECIPE, WEIGHTS};
+use crate::commands::train::{ALSO, LABELS, RECIPE, WEIGHTS};
 use crate::exit::{self, failure};
 use crate::out::{self, counted};
 use crate::training::clips::Clips;
@@ -158,7 +158,9 @@ impl Trained {
         let wanted = || failure(exit::USAGE, "whose weights? (--weights)");
         let weights = args.weights.clone().or(of_run(WEIGHTS)).ok_or_else(wanted)?;
         let device = args.device.open()?;
-        let sizes = sizes(&recipe, model, &clips, labels.len())?;
+        let also = of_run(ALSO).filter(|path| path.exists()).map(|path| self::labels(&path));
+        let others = also.transpose()?.map_or(0, |labels| labels.len());
+        let sizes = sizes(&recipe, model, &clips, labels.len() + others)?;
         let source = Source { path: &weights, dialect: args.dialect.as_deref() };
         let network = model.load(&sizes, source, &device)?;
         let mut views = if args.run.is_some() { clips.views } else { model.views };
@@ -190,7 +192,8 @@ impl Trained {
                 data::clips(&mut *source, some, |frames| model.modality.clip(&frames, view, flow))?
             {
                 let xs = stack(&[clip])?.to_device(device)?;
-                let ys = softmax(&network.forward_t(&xs, false)?, 1)?;
+                let ys = network.forward_t(&xs, false)?.narrow(1, 0, labels.len())?;
+                let ys = softmax(&ys, 1)?;
                 scores = Some(scores.map_or(Ok(ys.clone()), |scores| scores + &ys)?);
             }
         }

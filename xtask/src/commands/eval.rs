@@ -6,9 +6,8 @@ use anyhow::Context;
 
 use crate::cli::Device;
 use crate::commands::subject::Subject;
-use crate::exit;
+use crate::commands::train::shown;
 use crate::interrupt;
-use crate::out::{self, note};
 use crate::training::ledger;
 use crate::training::results::{self, Numbers, Tested};
 use crate::training::testing::{self, Testing};
@@ -42,11 +41,15 @@ pub struct Args {
 pub fn run(args: &Args) -> anyhow::Result<u8> {
     let average = args.average.as_ref().map(|average| format!("test.average={average}"));
     let (subject, plan) = (&args.subject, args.subject.plan(average)?);
+    subject.check_classes(&plan)?;
     let device = args.device.open()?;
     let network = subject.network(&plan, plan.sizes.classes, &device)?;
     let judged = plan.judged(&*network);
     let name = format!("eval-{}", plan.clips.slug(&plan.recipe));
-    let folder = args.out.clone().unwrap_or_else(|| subject.folder(&plan, &name));
+    let folder = match &args.out {
+        Some(folder) => folder.clone(),
+        None => subject.folder(&plan, &name)?,
+    };
     std::fs::create_dir_all(&folder)
         .with_context(|| format!("{}: cannot make the folder", folder.display()))?;
     interrupt::watch();
@@ -59,17 +62,14 @@ pub fn run(args: &Args) -> anyhow::Result<u8> {
         ledger: folder.join("test.jsonl"),
         device: &device,
     };
+    if let Some(numbers) = results::finished(&folder, &testing.fingerprint) {
+        return shown(&numbers, &folder, args.json);
+    }
     let (evaluation, videos) = testing.scores(plan.model.name)?;
     let tested = Tested { evaluation, videos, skipped: Vec::new() };
     let weights = format!("weights of {}", subject.weights().display());
-    let numbers = Numbers::new(&plan, &tested, None, &weights);
+    let numbers = Numbers::new(&plan, &tested, None, &weights, &testing.fingerprint);
     results::write(&folder, &plan, &numbers, &tested, None)?;
     ledger::remove(&testing.ledger);
-    if args.json {
-        out::json(&numbers)?;
-    } else {
-        out::text(&numbers.text())?;
-    }
-    note(format_args!("scores, confusion.svg and report.html are in {}", folder.display()));
-    Ok(exit::OK)
+    shown(&numbers, &folder, args.json)
 }

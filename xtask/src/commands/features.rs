@@ -1,6 +1,6 @@
 //! `features`: what a network makes of videos before its classifier.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
 
 use candle::Tensor;
@@ -48,7 +48,7 @@ pub fn run(args: &Args) -> anyhow::Result<u8> {
     interrupt::watch();
     let (mut rows, mut labels, mut names, mut unreadable) = (vec![], vec![], vec![], vec![]);
     let mut ledgers = Vec::new();
-    for (subset, videos) in [("train", &plan.train), ("test", &plan.test)] {
+    for (subset, videos) in [("train", &plan.own), ("test", &plan.test)] {
         let testing = Testing {
             network: &*network,
             videos,
@@ -60,12 +60,14 @@ pub fn run(args: &Args) -> anyhow::Result<u8> {
         };
         let passed = testing.features(&format!("{}, {subset} videos", plan.model.name))?;
         let Passed { results, names: known, indices, unreadable: odd } = passed;
+        let name = |name: String| (subset, name);
         labels.extend(indices.iter().map(|index| i64::from(videos.label(*index))));
         rows.extend(results);
-        names.extend(known);
-        unreadable.extend(odd.into_iter().map(|(name, _)| name));
+        names.extend(known.into_iter().map(name));
+        unreadable.extend(odd.into_iter().map(|(odd, _)| name(odd)));
         ledgers.push(testing.ledger);
     }
+    let (names, unreadable) = told_apart(names, unreadable);
     let (videos, size) = (rows.len(), rows.first().map_or(0, Vec::len));
     let cpu = &candle::Device::Cpu;
     let tensors = HashMap::from([
@@ -76,7 +78,7 @@ pub fn run(args: &Args) -> anyhow::Result<u8> {
     let said = HashMap::from([
         ("videos".to_string(), serde_json::to_string(&names)?),
         ("unreadable".to_string(), serde_json::to_string(&unreadable)?),
-        ("classes".to_string(), serde_json::to_string(plan.train.classes())?),
+        ("classes".to_string(), serde_json::to_string(plan.own.classes())?),
         ("model".to_string(), plan.model.name.to_string()),
         ("protocol".to_string(), protocol.clone()),
         (FINGERPRINT.to_string(), fingerprint),
@@ -92,6 +94,19 @@ pub fn run(args: &Args) -> anyhow::Result<u8> {
 }
 
 const FINGERPRINT: &str = "fingerprint";
+
+/// The names alone, or behind that of their subset where a video for training is called as one for testing.
+fn told_apart(names: Named, unreadable: Named) -> (Vec<String>, Vec<String>) {
+    let bare: BTreeSet<&String> = names.iter().chain(&unreadable).map(|(_, name)| name).collect();
+    let clash = bare.len() < names.len() + unreadable.len();
+    let name = |(subset, name): (&str, String)| {
+        if clash { format!("{subset}/{name}") } else { name }
+    };
+    (names.into_iter().map(name).collect(), unreadable.into_iter().map(name).collect())
+}
+
+/// Subsets and names of videos.
+type Named = Vec<(&'static str, String)>;
 
 fn is_of(path: &Path, fingerprint: &str) -> bool {
     let Ok(bytes) = std::fs::read(path) else { return false };

@@ -2,11 +2,13 @@
 
 use std::path::{Path, PathBuf};
 
+use anyhow::Context;
 use marey::data::extract::Digest;
 use marey::layers::Network;
+use marey::layers::rng::fnv1a;
 use marey::zoo;
 
-use crate::commands::train::{RECIPE, WEIGHTS};
+use crate::commands::train::{LABELS, RECIPE, WEIGHTS};
 use crate::exit::{self, failure};
 use crate::training::plan::Plan;
 use crate::training::recipe::Recipe;
@@ -62,11 +64,43 @@ impl Subject {
         test.crops = self.crops.or(test.crops);
         // Where the first weights came from is over, and may be gone.
         recipe.init = Init::default();
+        if self.run.is_some()
+            && self.weights.is_none()
+            && self.data.is_none()
+            && self.root.is_none()
+            && self.split.is_some_and(|split| recipe.data.split.is_some_and(|own| own != split))
+        {
+            let what = "--split: the run learnt from the other splits' videos of this dataset; --data and --root name others, \
+                        --weights those of a run of that split";
+            return Err(failure(exit::USAGE, what));
+        }
         let data = &mut recipe.data;
         data.name = self.data.clone().unwrap_or(std::mem::take(&mut data.name));
         data.root = self.root.clone().or(data.root.take());
         data.split = self.split.or(data.split);
         Plan::new(recipe)
+    }
+
+    /// Refuses videos whose classes are not those of the run, in their order.
+    pub fn check_classes(&self, plan: &Plan) -> anyhow::Result<()> {
+        let Some(path) = self.run.as_ref().map(|run| run.join(LABELS)) else { return Ok(()) };
+        let said = || path.display().to_string();
+        let text = std::fs::read_to_string(&path).with_context(said)?;
+        let (own, here): (Vec<&str>, _) = (text.lines().collect(), plan.test.classes());
+        let other = (0..own.len().max(here.len()))
+            .find(|i| own.get(*i).copied() != here.get(*i).map(String::as_str));
+        let Some(i) = other else { return Ok(()) };
+        let name = |name: Option<&str>| name.map_or("none".to_string(), |name| format!("`{name}`"));
+        let (own, here) = (name(own.get(i).copied()), name(here.get(i).map(String::as_str)));
+        let what = format!("{}: class {i} is {own}, of {} {here}", said(), plan.dataset);
+        Err(failure(exit::CORRUPT, what))
+    }
+
+    /// Whether the run's own videos are seen by its own weights, in clips as in its recipe.
+    fn is_own(&self) -> bool {
+        let Self { run, weights, data, root, split, set, .. } = self;
+        let others = weights.is_some() || data.is_some() || root.is_some() || split.is_some();
+        run.is_some() && !others && set.is_empty()
     }
 
     /// Where the weights are.
@@ -102,11 +136,17 @@ impl Subject {
         ))
     }
 
-    /// The folder of results called `name`: in that of the run, or in `runs`.
-    pub fn folder(&self, plan: &Plan, name: &str) -> PathBuf {
-        match &self.run {
+    /// The folder of results called `name`: in that of the run, or in `runs`. Of other videos, weights or clips than the run's it
+    /// has a hash of them in its name.
+    pub fn folder(&self, plan: &Plan, name: &str) -> anyhow::Result<PathBuf> {
+        let hash = match self.is_own() {
+            true => String::new(),
+            false => format!("-{:08x}", fnv1a(&self.fingerprint(plan)?) as u32),
+        };
+        let name = format!("{name}{hash}");
+        Ok(match &self.run {
             Some(run) => run.join(name),
             None => PathBuf::from(format!("runs/{}-{name}", plan.model.name)),
-        }
+        })
     }
 }

@@ -1,6 +1,6 @@
 //! `svm`: a linear classifier of features.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
@@ -70,8 +70,8 @@ struct Report {
     mean: f64,
     /// The standard deviation over splits; none of one split.
     deviation: Option<f64>,
-    /// The 95 % interval over all test videos together (Wilson).
-    interval: (f64, f64),
+    /// The 95 % interval over all test videos together (Wilson); none where splits share some.
+    interval: Option<(f64, f64)>,
 }
 
 #[derive(Serialize)]
@@ -94,14 +94,16 @@ pub fn run(args: &Args) -> anyhow::Result<u8> {
         None => layout.splits(&args.root)?,
     };
     let (mut done, mut right, mut all) = (Vec::new(), 0., 0);
+    let mut judged = BTreeSet::new();
     for split in splits {
-        let part = |subset| file.of(&layout.list(&args.root, subset, split)?);
+        let part = |subset| file.of(&layout.list(&args.root, subset, split)?, subset);
         let (train, test) = (part(Subset::Train)?, part(Subset::Test)?);
         let c = choose(args, &train, file.classes)?;
         let decisions = decide(args.norm, c, &train, &test.rows, file.classes)?;
         let metrics = Metrics::new(&decisions, &test.labels);
         right += (metrics.top1 * test.rows.len() as f64).round();
         all += test.rows.len();
+        judged.extend(test.names.clone());
         if let Some(folder) = &args.output {
             write(&folder.join(format!("scores-{split}.safetensors")), decisions, &test)?;
         }
@@ -124,7 +126,7 @@ pub fn run(args: &Args) -> anyhow::Result<u8> {
         norm: args.norm,
         mean,
         deviation: (done.len() > 1).then(|| (squares / (count - 1.)).sqrt()),
-        interval: wilson(right as u64, all as u64),
+        interval: (judged.len() == all).then(|| wilson(right as u64, all as u64)),
         splits: done,
     };
     if args.json {
@@ -148,7 +150,9 @@ impl Report {
             })
             .collect();
         let head = ["split", "train", "test", "c", "top-1", "mean over classes"];
-        let (low, high) = self.interval;
+        let interval = self.interval.map(|(low, high)| {
+            format!(", 95 % interval of all test videos {:.1} to {:.1}", 100. * low, 100. * high)
+        });
         let spread = self.deviation.map(|d| format!(" (deviation over splits {:.1})", 100. * d));
         let unreadable: usize = self.splits.iter().map(|s| s.unreadable).sum();
         let skipped = match unreadable {
@@ -156,14 +160,13 @@ impl Report {
             n => format!("\n{n} listed videos could not be read and count for nothing"),
         };
         format!(
-            "{}: {}\n{}\nvideo top-1 {}{}, 95 % interval of all test videos {:.1} to {:.1}{skipped}",
+            "{}: {}\n{}\nvideo top-1 {}{}{}{skipped}",
             self.features,
             self.protocol,
             out::table(&head, &rows),
             percent(self.mean),
             spread.unwrap_or_default(),
-            100. * low,
-            100. * high,
+            interval.unwrap_or_default(),
         )
     }
 }
@@ -274,6 +277,10 @@ impl Features {
         if names.len() != rows.len() || labels.len() != rows.len() {
             return Err(odd("not as many features, labels and videos"));
         }
+        let bare: BTreeSet<&String> = names.iter().collect();
+        if bare.len() < names.len() {
+            return Err(odd("two videos of one name"));
+        }
         Ok(Self {
             rows: names.into_iter().zip(rows.into_iter().zip(labels)).collect(),
             unreadable: list("unreadable")?,
@@ -284,10 +291,14 @@ impl Features {
     }
 
     /// Those of the videos of a list.
-    fn of(&self, list: &marey::data::Listing) -> anyhow::Result<Part> {
+    fn of(&self, list: &marey::data::Listing, subset: Subset) -> anyhow::Result<Part> {
         let mut part = Part::default();
         for entry in &list.entries {
-            let name = entry.paths[0].display().to_string();
+            let bare = entry.paths[0].display().to_string();
+            // Where videos of both subsets are called alike, `features` has that of the subset before the name.
+            let whole = format!("{subset}/{bare}");
+            let is_whole = self.rows.contains_key(&whole) || self.unreadable.contains(&whole);
+            let name = if is_whole { whole } else { bare };
             match self.rows.get(&name) {
                 Some((row, label)) => {
                     part.rows.push(row.clone());

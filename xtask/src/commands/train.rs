@@ -106,6 +106,10 @@ fn train(args: &Args, ranks: &Arc<dyn Collective>) -> anyhow::Result<u8> {
         write_atomically(folder.join(RECIPE), plan.recipe.to_toml()?.as_bytes())?;
         let labels = plan.test.classes().join("\n") + "\n";
         write_atomically(folder.join(LABELS), labels.as_bytes())?;
+        if plan.tasks.is_some() {
+            let others = &plan.train.classes()[plan.test.classes().len()..];
+            write_atomically(folder.join(ALSO), (others.join("\n") + "\n").as_bytes())?;
+        }
     }
     let Trained { state, step, skipped } = run.train(state)?;
     if !first {
@@ -128,6 +132,10 @@ fn train(args: &Args, ranks: &Arc<dyn Collective>) -> anyhow::Result<u8> {
         ledger: folder.join("test.jsonl"),
         device: &device,
     };
+    let skipped = results::all_skipped(&folder, skipped)?;
+    if let Some(numbers) = results::finished(&folder, &testing.fingerprint) {
+        return shown(&numbers, &folder, args.json);
+    }
     let (evaluation, videos) = testing.scores(&format!("{}, test", plan.model.name))?;
     let tested = Tested { evaluation, videos, skipped };
     let also = plan.also.as_ref().map_or(String::new(), |also| format!(", on {also} at once"));
@@ -139,15 +147,20 @@ fn train(args: &Args, ranks: &Arc<dyn Collective>) -> anyhow::Result<u8> {
             plan.watched_value()
         ),
     };
-    let numbers = Numbers::new(&plan, &tested, Some(step), &trained);
+    let numbers = Numbers::new(&plan, &tested, Some(step), &trained, &testing.fingerprint);
     results::write(&folder, &plan, &numbers, &tested, Some(&state))?;
     ledger::remove(&testing.ledger);
-    if args.json {
-        out::json(&numbers)?;
+    shown(&numbers, &folder, args.json)
+}
+
+/// Prints the numbers of a test whose results are in `folder`.
+pub fn shown(numbers: &Numbers, folder: &Path, json: bool) -> anyhow::Result<u8> {
+    if json {
+        out::json(numbers)?;
     } else {
         out::text(&numbers.text())?;
     }
-    note(format_args!("weights, scores and report.html are in {}", folder.display()));
+    note(format_args!("scores, confusion.svg and report.html are in {}", folder.display()));
     Ok(exit::OK)
 }
 
@@ -172,6 +185,8 @@ fn first_weights(plan: &Plan, vars: &VarMap, folder: &Path) -> anyhow::Result<()
 pub const RECIPE: &str = "recipe.toml";
 /// The names of the classes there, one a line.
 pub const LABELS: &str = "labels.txt";
+/// The classes of the dataset that was learnt at once, if one was.
+pub const ALSO: &str = "also-labels.txt";
 /// The weights there.
 pub const WEIGHTS: &str = "weights.safetensors";
 

@@ -34,6 +34,8 @@ pub struct Plan {
     pub test: Videos,
     /// What is learnt at once is called, if anything.
     pub also: Option<String>,
+    /// All training videos of `[data]`, those held out among them.
+    pub own: Videos,
     /// The classes of both, one after the other in the logits.
     pub tasks: Option<[usize; 2]>,
     /// What the dataset and its split are called.
@@ -57,6 +59,7 @@ impl Plan {
         let also = recipe.also.as_ref().map(|also| self::source(also, recipe.seed)).transpose()?;
         let clips = Clips::new(&recipe, model, source.flow)?;
         let own = source.train.classes().len();
+        let all = source.train.clone();
         let (mut train, held_out) = held_out(source.train, &recipe)?;
         let (mut tasks, mut videos) = (None, source.fingerprint);
         if let Some(also) = &also {
@@ -76,6 +79,7 @@ impl Plan {
             held_out,
             test: source.test,
             also: also.map(|also| also.dataset),
+            own: all,
             tasks,
             dataset: source.dataset,
             fingerprint,

@@ -7,13 +7,15 @@ use candle::{Device, Tensor};
 use marey::data::Skipped;
 use marey::data::preview::thumbnails;
 use marey::inspect::plot::{Curve, Matrix};
+use marey::layers::rng::fnv1a;
 use marey::train::{Evaluation, TrainState};
 use marey::weights::write_atomically;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::plan::Plan;
 use super::sections::Averaged;
 use super::testing::Passed;
+use crate::exit::{self, failure};
 use crate::out::counted;
 use crate::report::{Hard, Page};
 
@@ -22,13 +24,13 @@ pub struct Tested {
     pub evaluation: Evaluation,
     pub videos: Passed<()>,
     /// Training videos that were left out.
-    pub skipped: Vec<Skipped>,
+    pub skipped: Vec<Unreadable>,
 }
 
 /// What was measured, and how.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, Deserialize)]
 pub struct Numbers {
-    pub model: &'static str,
+    pub model: String,
     pub width: f64,
     pub dataset: String,
     /// What was seen of a video, and what was averaged.
@@ -38,23 +40,26 @@ pub struct Numbers {
     pub top1: f64,
     /// The 95 % interval of `top1` over videos (Wilson).
     pub interval: (f64, f64),
-    pub top5: f64,
+    /// None of so few classes that all are among the first five.
+    pub top5: Option<f64>,
     pub mean_class: f64,
     pub clip_top1: f64,
-    pub clip_top5: f64,
+    pub clip_top5: Option<f64>,
     pub classes: Vec<Class>,
     /// `confusion[label][answer]`.
     pub confusion: Vec<Vec<u64>>,
     pub unreadable: Vec<Unreadable>,
-    /// Training videos that were left out since the run was started last.
+    /// Training videos that were left out.
     pub skipped: Vec<Unreadable>,
     /// Steps of the run that the weights are of; none where they are from elsewhere.
     pub steps: Option<u64>,
     pub weights: String,
+    /// What all of it follows from, in short.
+    pub fingerprint: String,
 }
 
 /// What was measured of one class.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, Deserialize)]
 pub struct Class {
     pub class: String,
     pub videos: u64,
@@ -62,21 +67,27 @@ pub struct Class {
     pub accuracy: Option<f64>,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Unreadable {
     pub video: String,
     pub cause: String,
 }
 
 impl Numbers {
-    pub fn new(plan: &Plan, tested: &Tested, steps: Option<u64>, weights: &str) -> Self {
+    pub fn new(
+        plan: &Plan,
+        tested: &Tested,
+        steps: Option<u64>,
+        weights: &str,
+        fingerprint: &str,
+    ) -> Self {
         let evaluation = &tested.evaluation;
         let metrics = &evaluation.video;
         let shares = metrics.confusion.class_accuracies();
         let classes = plan.test.classes().iter().zip(shares).enumerate();
         let row = |label: usize| metrics.confusion.row(label).to_vec();
         Self {
-            model: plan.model.name,
+            model: plan.model.name.into(),
             width: plan.recipe.width,
             dataset: plan.dataset.clone(),
             protocol: protocol(plan),
@@ -84,10 +95,10 @@ impl Numbers {
             clips: evaluation.clips,
             top1: metrics.top1,
             interval: metrics.interval,
-            top5: metrics.top5,
+            top5: (metrics.confusion.classes() > 5).then_some(metrics.top5),
             mean_class: metrics.mean_class,
             clip_top1: evaluation.clip_top1,
-            clip_top5: evaluation.clip_top5,
+            clip_top5: (metrics.confusion.classes() > 5).then_some(evaluation.clip_top5),
             classes: classes
                 .map(|(label, (class, accuracy))| Class {
                     class: class.clone(),
@@ -102,36 +113,35 @@ impl Numbers {
                 .iter()
                 .map(|(video, cause)| Unreadable { video: video.clone(), cause: cause.clone() })
                 .collect(),
-            skipped: tested
-                .skipped
-                .iter()
-                .map(|v| Unreadable { video: v.name.clone(), cause: v.cause.clone() })
-                .collect(),
+            skipped: tested.skipped.clone(),
             steps,
             weights: weights.to_string(),
+            fingerprint: short(fingerprint),
         }
     }
 
     /// For people.
     pub fn text(&self) -> String {
         let percent = |share: f64| format!("{:.1} %", 100. * share);
+        let top5 =
+            |share: Option<f64>| share.map_or(String::new(), |s| format!(", top-5 {}", percent(s)));
         let (low, high) = self.interval;
         let mut lines = vec![
             format!("{} of width {} on {}: {}", self.model, self.width, self.dataset, self.weights),
             format!("each video seen as {}", self.protocol),
             format!(
-                "video top-1 {} (95 % interval {:.1} to {:.1}), top-5 {}, mean over classes {}, of {}",
+                "video top-1 {} (95 % interval {:.1} to {:.1}){}, mean over classes {}, of {}",
                 percent(self.top1),
                 100. * low,
                 100. * high,
-                percent(self.top5),
+                top5(self.top5),
                 percent(self.mean_class),
                 counted(self.videos, "video")
             ),
             format!(
-                "clip top-1 {}, top-5 {}, of {}",
+                "clip top-1 {}{}, of {}",
                 percent(self.clip_top1),
-                percent(self.clip_top5),
+                top5(self.clip_top5),
                 counted(self.clips, "clip")
             ),
         ];
@@ -169,7 +179,6 @@ pub fn write(
     let matrix = Matrix::new(classes.to_vec(), numbers.confusion.clone())?;
     let title = format!("{} on {}", numbers.model, numbers.dataset);
     let put = |name: &str, bytes: &[u8]| write_atomically(folder.join(name), bytes);
-    put("numbers.json", serde_json::to_string_pretty(numbers)?.as_bytes())?;
     put("scores.safetensors", &scores(tested)?)?;
     put("confusion.svg", matrix.svg(&title).as_bytes())?;
     put("confusion.png", &matrix.png()?)?;
@@ -195,7 +204,40 @@ pub fn write(
             .collect(),
         settings: plan.recipe.to_toml()?,
     };
-    page.write(&folder.join("report.html"))
+    page.write(&folder.join("report.html"))?;
+    // The last: where it is, all is.
+    Ok(put(NUMBERS, serde_json::to_string_pretty(numbers)?.as_bytes())?)
+}
+
+const NUMBERS: &str = "numbers.json";
+
+/// The numbers that are in `folder` already, if they follow from `fingerprint`.
+pub fn finished(folder: &Path, fingerprint: &str) -> Option<Numbers> {
+    let text = std::fs::read_to_string(folder.join(NUMBERS)).ok()?;
+    let numbers: Numbers = serde_json::from_str(&text).ok()?;
+    (numbers.fingerprint == short(fingerprint)).then_some(numbers)
+}
+
+fn short(fingerprint: &str) -> String {
+    format!("{:016x}", fnv1a(fingerprint))
+}
+
+/// The training videos that were left out now and whenever the run was taken up before, kept in its folder.
+pub fn all_skipped(folder: &Path, now: Vec<Skipped>) -> anyhow::Result<Vec<Unreadable>> {
+    let path = folder.join("skipped.json");
+    let text = std::fs::read_to_string(&path).unwrap_or_else(|_| "[]".into());
+    let mut all: Vec<Unreadable> = serde_json::from_str(&text)
+        .map_err(|error| failure(exit::CORRUPT, format!("{}: {error}", path.display())))?;
+    let known = all.len();
+    for Skipped { name, cause, .. } in now {
+        if !all.iter().any(|video| video.video == name) {
+            all.push(Unreadable { video: name, cause });
+        }
+    }
+    if all.len() > known {
+        write_atomically(&path, serde_json::to_string_pretty(&all)?.as_bytes())?;
+    }
+    Ok(all)
 }
 
 fn pairs(numbers: &Numbers) -> Vec<(String, String)> {
@@ -209,15 +251,14 @@ fn pairs(numbers: &Numbers) -> Vec<(String, String)> {
         numbers.videos
     );
     let clips = |share: f64| format!("{}, {} clips", percent(share), numbers.clips);
-    [
-        ("Top-1", top1),
-        ("Top-5", percent(numbers.top5)),
-        ("Mean over classes", percent(numbers.mean_class)),
-        ("Top-1 of clips", clips(numbers.clip_top1)),
-        ("Top-5 of clips", clips(numbers.clip_top5)),
-    ]
-    .map(|(name, value)| (name.to_string(), value))
-    .to_vec()
+    let pairs = [
+        ("Top-1", Some(top1)),
+        ("Top-5", numbers.top5.map(percent)),
+        ("Mean over classes", Some(percent(numbers.mean_class))),
+        ("Top-1 of clips", Some(clips(numbers.clip_top1))),
+        ("Top-5 of clips", numbers.clip_top5.map(clips)),
+    ];
+    pairs.into_iter().filter_map(|(name, value)| Some((name.to_string(), value?))).collect()
 }
 
 /// `scores [N, K]`, `labels [N]`, and the names of the videos as metadata: what `fuse` takes.

@@ -63,7 +63,7 @@ impl Run<'_> {
             self.steps(&loader, &config, &mut state)?;
         }
         let step = match self.is_first() {
-            true => self.settle(&loader, &config, &checkpoints, &state)?,
+            true => self.settle(&config, &checkpoints, &state)?,
             false => state.step(),
         };
         Ok(Trained { state, step, skipped: loader.skipped() })
@@ -148,7 +148,6 @@ impl Run<'_> {
     /// Puts the weights that are tested into the variables: those after which step?
     fn settle(
         &self,
-        loader: &Loader,
         config: &FitConfig,
         checkpoints: &Path,
         state: &TrainState,
@@ -163,7 +162,10 @@ impl Run<'_> {
             state.step()
         };
         if recipe.train.precise_norms > 0 {
-            let batches = self.batches(loader, 0)?;
+            // The first rank does it alone, of whole batches.
+            let (videos, batch) = (self.plan.train.clone(), recipe.train.batch);
+            let loader = self.plan.clips.training(videos, batch, Shard::default())?;
+            let batches = self.batches(&loader, 0)?;
             precise_norms(self.network, batches, recipe.train.precise_norms)?;
         }
         Ok(step)
