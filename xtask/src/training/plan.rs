@@ -51,12 +51,13 @@ impl Plan {
     pub fn new(recipe: Recipe) -> anyhow::Result<Self> {
         let model = zoo::find(&recipe.model).map_err(|e| failure(exit::USAGE, e.to_string()))?;
         check(&recipe, model)?;
-        let source = source(&recipe.data, recipe.seed)?;
+        let source = source(&recipe.data, "data", recipe.seed)?;
         if source.test.is_empty() {
             let what = format!("{}: there is no video to be judged by", source.dataset);
             return Err(failure(exit::MISSING, what));
         }
-        let also = recipe.also.as_ref().map(|also| self::source(also, recipe.seed)).transpose()?;
+        let also = recipe.also.as_ref().map(|also| self::source(also, "also", recipe.seed));
+        let also = also.transpose()?;
         let clips = Clips::new(&recipe, model, source.flow)?;
         let own = source.train.classes().len();
         let all = source.train.clone();
@@ -219,7 +220,7 @@ fn check(recipe: &Recipe, model: &Model) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn source(data: &Data, seed: u64) -> anyhow::Result<Source> {
+fn source(data: &Data, section: &str, seed: u64) -> anyhow::Result<Source> {
     if data.name == "marionettes" {
         return match &data.flow {
             None => Source::marionettes(&data.marionettes, seed),
@@ -235,7 +236,8 @@ fn source(data: &Data, seed: u64) -> anyhow::Result<Source> {
         layouts::find(&data.name)?;
     }
     let Some(root) = &data.root else {
-        let what = format!("root: where does {:?} lie? (of [data] also by --root DIR)", data.name);
+        let what =
+            format!("[{section}] root: where does {:?} lie? (--root DIR for [data])", data.name);
         return Err(failure(exit::USAGE, what));
     };
     Source::on_disk(&data.name, root, data.split, data.flow.as_deref())

@@ -45,7 +45,10 @@ fn eval_is_the_test_of_the_run_and_others() {
     let whole =
         json(folder, &["eval", "run", "--set", "test.whole=true", "--average", "logits", "--json"]);
     assert_eq!(whole["clips"], 24);
-    assert!(folder.join("run/eval-wholex1-logits").is_dir());
+    // What its name does not say is in the hash after it.
+    let entries = std::fs::read_dir(folder.join("run")).unwrap().flatten();
+    let mut names = entries.map(|entry| entry.file_name().into_string().unwrap());
+    assert!(names.any(|name| name.starts_with("eval-wholex1-logits-")));
     let args = ["eval", "run", "--set", "test.whole=true", "--clips", "2", "--out", "two"];
     done(folder, &args);
     assert!(bytes(folder, "two/scores.safetensors") == same);
@@ -92,6 +95,13 @@ fn eval_refuses_what_is_no_run_and_weights_of_something_else() {
     folders(&folder.join("set"));
     let args = ["eval", "run", "--data", "folders", "--root", "set"];
     let line = failed(4, command(folder, &args));
+    assert!(
+        line.contains("run/labels.txt: class 0 is `raise arm`, of set split 1 `jump`"),
+        "{line}"
+    );
+    let model = ["eval", "--model", "r3d-18", "--weights", "run/weights.safetensors"];
+    let thin = ["--data", "folders", "--root", "set", "--set", "width=0.0625"];
+    let line = failed(4, command(folder, &[&model[..], &thin].concat()));
     assert!(
         line.contains("run/weights.safetensors: these are not the weights of r3d-18"),
         "{line}"
