@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Kills a run of `xtask train` at random moments, again and again, and compares what it ends with to a run left alone.
 
-    python tests/kills.py XTASK RECIPE FOLDER [--kills 50] [--least 0.15] [--most 0.6] [-- more arguments of train]
+    python tests/kills.py XTASK RECIPE FOLDER [--kills 50] [--least 0.15] [--most 0.6] [more arguments of train]
 """
 import argparse
 import hashlib
@@ -20,14 +20,13 @@ parser.add_argument("--kills", type=int, default=50)
 parser.add_argument("--least", type=float, default=0.15, help="seconds before a kill")
 parser.add_argument("--most", type=float, default=0.6)
 parser.add_argument("--seed", type=int, default=1)
-parser.add_argument("more", nargs="*")
-args = parser.parse_args()
+args, more = parser.parse_known_args()
 
 FILES = ["weights.safetensors", "scores.safetensors", "numbers.json", "confusion.svg", "report.html"]
 
 
 def start(folder):
-    command = [args.xtask, "train", args.recipe, "--out", str(folder), *args.more]
+    command = [args.xtask, "train", args.recipe, "--out", str(folder), *more]
     return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
 
