@@ -222,6 +222,12 @@ fn wrong_words_and_places_are_refused() {
             .contains("no stream `depth`")
     );
     assert!(!folder.join("out").exists());
+    let there = tree(&folder.join("set"));
+    for out in ["set", "set/out/128", "set/../set/train"] {
+        let line = refused(2, folder, &[&PREPARE[..5], &["--out", out]].concat());
+        assert!(line.contains("lies within the dataset"), "{out}: {line}");
+    }
+    assert!(tree(&folder.join("set")) == there && !folder.join("set/out").exists());
     // Two videos that would become one folder.
     file(&folder.join("set/train/run"), "1.gif", "x");
     assert!(refused(2, folder, &PREPARE).contains("cannot become the folders"));
