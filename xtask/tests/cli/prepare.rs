@@ -7,7 +7,7 @@ use marey::data::{Dataset, Shards, Subset, open};
 use serde_json::Value;
 
 use crate::files::{file, y4m};
-use crate::support::{command, done, json, refused, run};
+use crate::support::{command, done, failed, json, refused, run};
 
 /// Two classes, of each two videos to learn from and one to be judged by; one of those to learn from is none.
 fn set(folder: &Path) {
@@ -142,6 +142,11 @@ fn shards_have_the_same_videos() {
         (&again["made"], &again["there"], &again["failed"]),
         (&0.into(), &5.into(), &1.into())
     );
+    assert!(tree(&folder.join("tar")) == made);
+    // Otherwise: refused, unless it is asked for.
+    let smaller = [&args[..], &["--size", "12"]].concat();
+    let line = failed(4, command(folder, &smaller));
+    assert!(line.contains("train-00000") && line.contains("--force"), "{line}");
     assert!(tree(&folder.join("tar")) == made);
     // An interrupted run left the first shard; the second is made.
     std::fs::remove_file(folder.join("tar/train-00001.json")).unwrap();
