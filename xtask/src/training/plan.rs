@@ -65,7 +65,7 @@ impl Plan {
             videos += &format!(", also {}", also.fingerprint);
         }
         let sizes = sizes(&recipe, model, &clips, train.classes().len())?;
-        clips.check()?;
+        clips.check(recipe.watch.every > 0. && recipe.watch.value == Watched::Top1)?;
         let fingerprint = fingerprint(&recipe, &videos)?;
         Ok(Self {
             recipe,

@@ -48,6 +48,12 @@ fn settings_are_refused_before_a_run_begins() {
         (2, "test.clips=0", "test clips: sampler: "),
         (2, "test.at_once=0", "[test] at_once = 0"),
         (2, "test.crops=4", "crops: 1, 3, 5, 9, 10 or 18 wanted, got 4"),
+        (5, "clip.frames=100000", "training clips: the frames of one take "),
+        (5, "clip.size=1000000", "training clips: the frames of one take "),
+        (5, "augment.short_sides=[32, 1000000]", "training clips: the frames of one take "),
+        (5, "test.size=1000000", "test clips: the frames of one take "),
+        // Of sides that are drawn, the least counts.
+        (2, "augment.short_sides=[20, 400]", "training clips: crop: a frame of 20 x 26 has"),
         // A network with full layers, of clips too small for it.
         (2, "model=c3d", "conv4b: a clip of [4, 28, 28] is too small for this network"),
         (2, "train.epochs=0", "[train] epochs = 0"),
@@ -59,6 +65,9 @@ fn settings_are_refused_before_a_run_begins() {
         let line = line(code, folder, &[change]);
         assert!(line.contains(part), "{change}: {line}");
     }
+    let watched = ["clip.size=20", "augment.short_sides=[32, 40]", "test.size=32", "watch.every=1"];
+    let unwatched = line(2, folder, &watched);
+    assert!(unwatched.contains("watched clips: crop: a frame of 20 x 26 has"), "{unwatched}");
     if cfg!(target_os = "linux") {
         let line = line(5, folder, &["train.batch=100000000"]);
         assert!(line.contains("batches of 100000000 clips of 4x28x28 take "), "{line}");
