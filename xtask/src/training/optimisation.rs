@@ -20,7 +20,19 @@ pub fn steps(epochs: f64, per_epoch: u64) -> u64 {
 
 /// The settings of a run of `plan` whose epochs have `per_epoch` steps, saved in `folder`.
 pub fn fit_config(plan: &Plan, per_epoch: u64, folder: &Path) -> anyhow::Result<FitConfig> {
-    let recipe = &plan.recipe;
+    let config = settings(&plan.recipe, per_epoch, folder)?;
+    let objective = plan.tasks.map_or(config.objective, Objective::Tasks);
+    Ok(FitConfig { objective, ..config })
+}
+
+/// Refuses settings of `recipe` by which no network can be trained, before its videos are looked for.
+pub fn check(recipe: &Recipe) -> anyhow::Result<()> {
+    // An epoch of so many steps that no part of one is rounded away.
+    const PER_EPOCH: u64 = 1_000_000;
+    Ok(settings(recipe, PER_EPOCH, Path::new(""))?.check()?)
+}
+
+fn settings(recipe: &Recipe, per_epoch: u64, folder: &Path) -> anyhow::Result<FitConfig> {
     let train = &recipe.train;
     let refused = |what: String| Err(failure(exit::USAGE, what));
     if !(train.epochs > 0. && train.epochs < 1e9) {
@@ -55,7 +67,7 @@ pub fn fit_config(plan: &Plan, per_epoch: u64, folder: &Path) -> anyhow::Result<
             every,
             keep: recipe.save.keep,
         }),
-        objective: plan.tasks.map_or_else(|| objective(recipe), Objective::Tasks),
+        objective: objective(recipe),
         norms: match train.norms {
             NormKind::Batch => Statistics::Batch,
             NormKind::Partial => Statistics::Partial,

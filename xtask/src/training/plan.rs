@@ -12,7 +12,7 @@ use marey::train::parameters::is_statistic;
 use marey::zoo::{self, Begun, InitRules, Model, Sizes};
 
 use super::clips::Clips;
-use super::optimisation::parameters;
+use super::optimisation::{self, parameters};
 use super::recipe::Recipe;
 use super::sections::{Data, Init, Loss, Save, Test, Watched};
 use crate::exit::{self, failure};
@@ -49,6 +49,7 @@ impl Plan {
     pub fn new(recipe: Recipe) -> anyhow::Result<Self> {
         let model = zoo::find(&recipe.model).map_err(|e| failure(exit::USAGE, e.to_string()))?;
         check(&recipe, model)?;
+        optimisation::check(&recipe)?;
         let source = source(&recipe.data, recipe.seed)?;
         if source.test.is_empty() {
             let what = format!("{}: there is no video to be judged by", source.dataset);

@@ -72,6 +72,17 @@ fn settings_are_refused_before_a_run_begins() {
         let line = line(5, folder, &["train.batch=100000000"]);
         assert!(line.contains("batches of 100000000 clips of 4x28x28 take "), "{line}");
     }
+    // How it learns is looked at before its videos are.
+    for (change, part) in [
+        ("train.rate=-1", "rate"),
+        ("train.at_once=0", "at most 0 clips at once"),
+        ("train.clip_norm=0", "gradients cannot be clipped to 0"),
+        ("save.keep=0", "checkpoints: "),
+        ("watch.keep_best=true", "[watch] every: "),
+    ] {
+        let line = line(2, folder, &["data.name=folders", "data.root=nowhere", change]);
+        assert!(line.contains(part), "{change}: {line}");
+    }
     // A file where the folder was to be.
     let line = refused(4, folder, &train("tiny.toml/run", &[]));
     assert!(line.contains("tiny.toml/run: cannot make the folder: "), "{line}");
