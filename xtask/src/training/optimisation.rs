@@ -35,19 +35,23 @@ pub fn check(recipe: &Recipe) -> anyhow::Result<()> {
 fn settings(recipe: &Recipe, per_epoch: u64, folder: &Path) -> anyhow::Result<FitConfig> {
     let train = &recipe.train;
     let refused = |what: String| Err(failure(exit::USAGE, what));
-    if !(train.epochs > 0. && train.epochs < 1e9) {
-        return refused(format!("[train] epochs = {}: above 0 is wanted", train.epochs));
+    for (key, epochs) in [("[train] epochs", train.epochs), ("[save] every", recipe.save.every)] {
+        if !(epochs > 0. && epochs < 1e9) {
+            return refused(format!("{key} = {epochs}: a number of epochs above 0 is wanted"));
+        }
     }
-    for (key, epochs) in [
-        ("[save] every", recipe.save.every),
-        ("[watch] every", recipe.watch.every),
-        ("[schedule] warmup", recipe.schedule.warmup),
-    ] {
+    for (key, epochs) in
+        [("[watch] every", recipe.watch.every), ("[schedule] warmup", recipe.schedule.warmup)]
+    {
         if !(0. ..1e9).contains(&epochs) {
             return refused(format!("{key} = {epochs}: a number of epochs from 0 on is wanted"));
         }
     }
-    if recipe.schedule.decay == DecayKind::Step && recipe.schedule.at.is_empty() {
+    let at = &recipe.schedule.at;
+    if !(at.iter().all(|epochs| (0. ..1e9).contains(epochs)) && at.is_sorted()) {
+        return refused(format!("[schedule] at = {at:?}: epochs from 0 on, ascending, are wanted"));
+    }
+    if recipe.schedule.decay == DecayKind::Step && at.is_empty() {
         return refused("[schedule] at: the epochs after which the rate falls are wanted".into());
     }
     let total = steps(train.epochs, per_epoch);

@@ -14,7 +14,7 @@ use marey::zoo::{self, Begun, InitRules, Model, Sizes};
 use super::clips::Clips;
 use super::optimisation::{self, parameters};
 use super::recipe::Recipe;
-use super::sections::{Data, Init, Loss, Save, Test, Watched};
+use super::sections::{CropKind, Data, Init, Loss, Save, Test, Watched};
 use crate::exit::{self, failure};
 use crate::memory;
 use crate::source::Source;
@@ -194,13 +194,22 @@ pub fn sizes(
 
 /// Refuses keys that do not go together.
 fn check(recipe: &Recipe, model: &Model) -> anyhow::Result<()> {
-    let Recipe { data, also, clip, augment, train, .. } = recipe;
+    let Recipe { data, also, clip, augment, train, test, .. } = recipe;
     let refused = |what: String| Err(failure(exit::USAGE, what));
     if data.flow.is_some() && !model.modality.has_flow() {
         return refused(format!("[data] flow: {} sees no flow", model.name));
     }
     if data.flow.is_some() && clip.flow.is_some() {
         return refused("[data] flow was found before, and [clip] flow finds it anew".into());
+    }
+    if clip.flow.is_some() && !model.modality.has_flow() {
+        return refused(format!("[clip] flow: {} sees no flow", model.name));
+    }
+    if augment.scales.is_some() && augment.crop != CropKind::MultiScale {
+        return refused("[augment] scales: of crop = \"multi-scale\" only".into());
+    }
+    if test.whole && test.every.is_some() {
+        return refused("[test] takes `whole` or `every`, not both".into());
     }
     let Some(also) = also else { return Ok(()) };
     if also.flow.is_some() != data.flow.is_some() {
@@ -218,10 +227,14 @@ fn check(recipe: &Recipe, model: &Model) -> anyhow::Result<()> {
 
 fn source(data: &Data, seed: u64) -> anyhow::Result<Source> {
     if data.name == "marionettes" {
-        return match &data.flow {
-            None => Source::marionettes(&data.marionettes, seed),
-            Some(_) => Err(failure(exit::USAGE, "marionettes: they take no flow images")),
-        };
+        if data.flow.is_some() {
+            return Err(failure(exit::USAGE, "marionettes: they take no flow images"));
+        }
+        if data.root.is_some() || data.split.is_some() {
+            let what = "marionettes: they are generated, and have no root and no split";
+            return Err(failure(exit::USAGE, what));
+        }
+        return Source::marionettes(&data.marionettes, seed);
     }
     if data.name.is_empty() {
         let what =

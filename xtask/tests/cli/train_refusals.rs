@@ -57,7 +57,13 @@ fn settings_are_refused_before_a_run_begins() {
         // A network with full layers, of clips too small for it.
         (2, "model=c3d", "conv4b: a clip of [4, 28, 28] is too small for this network"),
         (2, "train.epochs=0", "[train] epochs = 0"),
-        (2, "save.every=-1", "[save] every = -1"),
+        (2, "save.every=0", "[save] every = 0: a number of epochs above 0"),
+        (2, "schedule.at=[-1, 2]", "[schedule] at = [-1.0, 2.0]: epochs from 0 on"),
+        (2, "schedule.at=[2, 1]", "ascending, are wanted"),
+        (2, "augment.scales=[1]", "[augment] scales: of crop = \"multi-scale\" only"),
+        (2, "clip.flow=fast", "[clip] flow: r3d-18 sees no flow"),
+        (2, "data.root=set", "marionettes: they are generated"),
+        (2, "data.split=1", "marionettes: they are generated"),
         (2, "schedule.decay=step", "[schedule] at"),
         (2, "train.batch=25", "24 videos make no batch of 25"),
         (3, "data.marionettes.train=11", "1 of 12 classes have no video to learn from: retreat"),
@@ -65,6 +71,8 @@ fn settings_are_refused_before_a_run_begins() {
         let line = line(code, folder, &[change]);
         assert!(line.contains(part), "{change}: {line}");
     }
+    let both = line(2, folder, &["test.whole=true", "test.every=2"]);
+    assert!(both.contains("[test] takes `whole` or `every`, not both"), "{both}");
     let watched = ["clip.size=20", "augment.short_sides=[32, 40]", "test.size=32", "watch.every=1"];
     let unwatched = line(2, folder, &watched);
     assert!(unwatched.contains("watched clips: crop: a frame of 20 x 26 has"), "{unwatched}");
