@@ -71,7 +71,7 @@ impl OptimizerConfig {
         }
     }
 
-    fn check(&self) -> Result<()> {
+    pub(crate) fn check(&self) -> Result<()> {
         match self {
             Self::Sgd(config) => config.check(),
             Self::AdamW(config) => config.check(),

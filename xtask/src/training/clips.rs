@@ -17,6 +17,9 @@ use super::recipe::Recipe;
 use super::sections::{CropKind, FrameSize, Range};
 use crate::exit::{self, failure};
 
+/// Height and width of the black frames that settings are tried on.
+const BLACK: (usize, usize) = (48, 64);
+
 /// How clips are made.
 #[derive(Clone)]
 pub struct Clips {
@@ -102,6 +105,12 @@ impl Clips {
 
     /// The videos of `dataset`, each in one clip and one crop, from the middle, of the size of training clips.
     pub fn watching(&self, dataset: Arc<dyn Dataset>) -> anyhow::Result<Videos> {
+        let (middle, view) = self.watched();
+        self.videos(dataset, 0, middle, view, Crops::Center)
+    }
+
+    /// What is watched of a video.
+    fn watched(&self) -> (ClipSampler, View) {
         let middle = match self.train {
             ClipSampler::Random(window) => ClipSampler::Center(window),
             ClipSampler::RandomStride { length, from, to } => {
@@ -113,8 +122,7 @@ impl Clips {
             other => other,
         };
         // Not that of the tests: what is watched decides how a run goes on, and they are no part of it.
-        let view = View { size: self.augment.size, side: self.augment.side, ..self.view };
-        self.videos(dataset, 0, middle, view, Crops::Center)
+        (middle, View { size: self.augment.size, side: self.augment.side, ..self.view })
     }
 
     fn videos(
@@ -135,27 +143,68 @@ impl Clips {
         })?)
     }
 
-    /// Makes a clip of black frames as in training, and one as in tests: a setting by which no clip can be made is refused
-    /// here, before a run and not in the middle of it.
-    pub fn check(&self) -> anyhow::Result<()> {
-        let view = self.augment.draw(&mut stream(self.seed, "check", 0));
-        let training =
-            self.black(self.train).and_then(|clip| self.modality.clip(&clip, &view, &Still));
-        let testing = self.black(self.test).and_then(|clip| {
-            let seen = self.modality.seen(&clip, &self.view, &Still)?;
+    /// Makes clips of black frames as in training, as in tests, and if `watched` as they are watched: a setting by which no clip can
+    /// be made is refused here, before a run and not in the middle of it.
+    pub fn check(&self, watched: bool) -> anyhow::Result<()> {
+        let mut augment = self.augment.clone();
+        if let Some([least, most]) = &mut augment.short_sides {
+            self.check_bytes("training clips", Size::ShortSide(*most), self.augment.side)?;
+            // The one that a crop is most likely too large for.
+            *most = *least;
+        }
+        let training = augment.draw(&mut stream(self.seed, "check", 0));
+        self.check_made("training clips", self.train, &training, None)?;
+        self.check_made("test clips", self.test, &self.view, Some(self.crops))?;
+        if watched {
+            let (sampler, view) = self.watched();
+            self.check_made("watched clips", sampler, &view, Some(Crops::Center))?;
+        }
+        Ok(())
+    }
+
+    fn check_made(
+        &self,
+        what: &str,
+        sampler: ClipSampler,
+        view: &View,
+        crops: Option<Crops>,
+    ) -> anyhow::Result<()> {
+        self.check_bytes(what, view.size, view.side)?;
+        let made = self.black(sampler).and_then(|clip| {
+            let seen = self.modality.seen(&clip, view, &Still)?;
             let (h, w) = seen.size();
-            self.crops.views(&self.view, h, w).iter().try_for_each(|view| seen.clip(view).map(drop))
+            let views = crops.map_or(vec![*view], |crops| crops.views(view, h, w));
+            views.iter().try_for_each(|view| seen.clip(view).map(drop))
         });
-        let refused = |what, error| failure(exit::USAGE, format!("{what}: {error}"));
-        training.map_err(|error| refused("training clips", error))?;
-        testing.map_err(|error| refused("test clips", error))
+        made.map_err(|error| failure(exit::USAGE, format!("{what}: {error}")))
+    }
+
+    /// Refuses frames that take more than 2 GB as they are resized, as crops of `side`, or as those of [`black`](Self::black).
+    fn check_bytes(&self, what: &str, size: Size, side: usize) -> anyhow::Result<()> {
+        const MOST: f64 = 2048.;
+        let (h, w) = match size {
+            Size::ShortSide(short) => {
+                (short as f64, short as f64 * (BLACK.1 as f64 / BLACK.0 as f64))
+            }
+            Size::Exactly(h, w) => (h as f64, w as f64),
+        };
+        let pixels = (h * w).max((side as f64).powi(2)).max((BLACK.0 * BLACK.1) as f64);
+        // Flow is found in two frames.
+        let frames = self.frames as f64 * self.modality.frames(&[0], 2).len() as f64;
+        let mb = frames * pixels * 3. * 4. / f64::from(1 << 20);
+        if mb <= MOST {
+            return Ok(());
+        }
+        let what =
+            format!("{what}: the frames of one take {mb:.0} MB; at most {MOST} MB are wanted");
+        Err(failure(exit::RESOURCE, what))
     }
 
     /// What `sampler` takes first of a black video.
     fn black(&self, sampler: ClipSampler) -> CandleResult<Clip> {
         let taken = sampler.sample(self.frames, &mut stream(self.seed, "check", 0))?;
         let frames = taken.first().map_or(0, |clip| self.modality.frames(clip, self.frames).len());
-        Clip::new(Tensor::zeros((3, frames, 48, 64), DType::F32, &Device::Cpu)?)
+        Clip::new(Tensor::zeros((3, frames, BLACK.0, BLACK.1), DType::F32, &Device::Cpu)?)
     }
 
     /// The frames of one training clip `[C, T, H, W]` as pictures.

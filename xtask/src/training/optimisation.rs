@@ -20,22 +20,38 @@ pub fn steps(epochs: f64, per_epoch: u64) -> u64 {
 
 /// The settings of a run of `plan` whose epochs have `per_epoch` steps, saved in `folder`.
 pub fn fit_config(plan: &Plan, per_epoch: u64, folder: &Path) -> anyhow::Result<FitConfig> {
-    let recipe = &plan.recipe;
+    let config = settings(&plan.recipe, per_epoch, folder)?;
+    let objective = plan.tasks.map_or(config.objective, Objective::Tasks);
+    Ok(FitConfig { objective, ..config })
+}
+
+/// Refuses settings of `recipe` by which no network can be trained, before its videos are looked for.
+pub fn check(recipe: &Recipe) -> anyhow::Result<()> {
+    // An epoch of so many steps that no part of one is rounded away.
+    const PER_EPOCH: u64 = 1_000_000;
+    Ok(settings(recipe, PER_EPOCH, Path::new(""))?.check()?)
+}
+
+fn settings(recipe: &Recipe, per_epoch: u64, folder: &Path) -> anyhow::Result<FitConfig> {
     let train = &recipe.train;
     let refused = |what: String| Err(failure(exit::USAGE, what));
-    if !(train.epochs > 0. && train.epochs < 1e9) {
-        return refused(format!("[train] epochs = {}: above 0 is wanted", train.epochs));
+    for (key, epochs) in [("[train] epochs", train.epochs), ("[save] every", recipe.save.every)] {
+        if !(epochs > 0. && epochs < 1e9) {
+            return refused(format!("{key} = {epochs}: a number of epochs above 0 is wanted"));
+        }
     }
-    for (key, epochs) in [
-        ("[save] every", recipe.save.every),
-        ("[watch] every", recipe.watch.every),
-        ("[schedule] warmup", recipe.schedule.warmup),
-    ] {
+    for (key, epochs) in
+        [("[watch] every", recipe.watch.every), ("[schedule] warmup", recipe.schedule.warmup)]
+    {
         if !(0. ..1e9).contains(&epochs) {
             return refused(format!("{key} = {epochs}: a number of epochs from 0 on is wanted"));
         }
     }
-    if recipe.schedule.decay == DecayKind::Step && recipe.schedule.at.is_empty() {
+    let at = &recipe.schedule.at;
+    if !(at.iter().all(|epochs| (0. ..1e9).contains(epochs)) && at.is_sorted()) {
+        return refused(format!("[schedule] at = {at:?}: epochs from 0 on, ascending, are wanted"));
+    }
+    if recipe.schedule.decay == DecayKind::Step && at.is_empty() {
         return refused("[schedule] at: the epochs after which the rate falls are wanted".into());
     }
     let total = steps(train.epochs, per_epoch);
@@ -55,7 +71,7 @@ pub fn fit_config(plan: &Plan, per_epoch: u64, folder: &Path) -> anyhow::Result<
             every,
             keep: recipe.save.keep,
         }),
-        objective: plan.tasks.map_or_else(|| objective(recipe), Objective::Tasks),
+        objective: objective(recipe),
         norms: match train.norms {
             NormKind::Batch => Statistics::Batch,
             NormKind::Partial => Statistics::Partial,

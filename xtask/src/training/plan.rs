@@ -12,9 +12,9 @@ use marey::train::parameters::is_statistic;
 use marey::zoo::{self, Begun, InitRules, Model, Sizes};
 
 use super::clips::Clips;
-use super::optimisation::parameters;
+use super::optimisation::{self, parameters};
 use super::recipe::Recipe;
-use super::sections::{Data, Init, Loss, Save, Test, Watched};
+use super::sections::{CropKind, Data, Init, Loss, Save, Test, Watched};
 use crate::exit::{self, failure};
 use crate::memory;
 use crate::source::Source;
@@ -51,6 +51,7 @@ impl Plan {
     pub fn new(recipe: Recipe) -> anyhow::Result<Self> {
         let model = zoo::find(&recipe.model).map_err(|e| failure(exit::USAGE, e.to_string()))?;
         check(&recipe, model)?;
+        optimisation::check(&recipe)?;
         let source = source(&recipe.data, "data", recipe.seed)?;
         if source.test.is_empty() {
             let what = format!("{}: there is no video to be judged by", source.dataset);
@@ -69,7 +70,7 @@ impl Plan {
             videos += &format!(", also {}", also.fingerprint);
         }
         let sizes = sizes(&recipe, model, &clips, train.classes().len())?;
-        clips.check()?;
+        clips.check(recipe.watch.every > 0. && recipe.watch.value == Watched::Top1)?;
         let fingerprint = fingerprint(&recipe, &videos)?;
         Ok(Self {
             recipe,
@@ -198,13 +199,22 @@ pub fn sizes(
 
 /// Refuses keys that do not go together.
 fn check(recipe: &Recipe, model: &Model) -> anyhow::Result<()> {
-    let Recipe { data, also, clip, augment, train, .. } = recipe;
+    let Recipe { data, also, clip, augment, train, test, .. } = recipe;
     let refused = |what: String| Err(failure(exit::USAGE, what));
     if data.flow.is_some() && !model.modality.has_flow() {
         return refused(format!("[data] flow: {} sees no flow", model.name));
     }
     if data.flow.is_some() && clip.flow.is_some() {
         return refused("[data] flow was found before, and [clip] flow finds it anew".into());
+    }
+    if clip.flow.is_some() && !model.modality.has_flow() {
+        return refused(format!("[clip] flow: {} sees no flow", model.name));
+    }
+    if augment.scales.is_some() && augment.crop != CropKind::MultiScale {
+        return refused("[augment] scales: of crop = \"multi-scale\" only".into());
+    }
+    if test.whole && test.every.is_some() {
+        return refused("[test] takes `whole` or `every`, not both".into());
     }
     let Some(also) = also else { return Ok(()) };
     if also.flow.is_some() != data.flow.is_some() {
@@ -222,10 +232,14 @@ fn check(recipe: &Recipe, model: &Model) -> anyhow::Result<()> {
 
 fn source(data: &Data, section: &str, seed: u64) -> anyhow::Result<Source> {
     if data.name == "marionettes" {
-        return match &data.flow {
-            None => Source::marionettes(&data.marionettes, seed),
-            Some(_) => Err(failure(exit::USAGE, "marionettes: they take no flow images")),
-        };
+        if data.flow.is_some() {
+            return Err(failure(exit::USAGE, "marionettes: they take no flow images"));
+        }
+        if data.root.is_some() || data.split.is_some() {
+            let what = "marionettes: they are generated, and have no root and no split";
+            return Err(failure(exit::USAGE, what));
+        }
+        return Source::marionettes(&data.marionettes, seed);
     }
     if data.name.is_empty() {
         let what =

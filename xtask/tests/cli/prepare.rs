@@ -7,7 +7,7 @@ use marey::data::{Dataset, Shards, Subset, open};
 use serde_json::Value;
 
 use crate::files::{file, y4m};
-use crate::support::{command, done, json, refused, run};
+use crate::support::{command, done, failed, json, refused, run};
 
 /// Two classes, of each two videos to learn from and one to be judged by; one of those to learn from is none.
 fn set(folder: &Path) {
@@ -143,6 +143,11 @@ fn shards_have_the_same_videos() {
         (&0.into(), &5.into(), &1.into())
     );
     assert!(tree(&folder.join("tar")) == made);
+    // Otherwise: refused, unless it is asked for.
+    let smaller = [&args[..], &["--size", "12"]].concat();
+    let line = failed(4, command(folder, &smaller));
+    assert!(line.contains("train-00000") && line.contains("--force"), "{line}");
+    assert!(tree(&folder.join("tar")) == made);
     // An interrupted run left the first shard; the second is made.
     std::fs::remove_file(folder.join("tar/train-00001.json")).unwrap();
     assert_eq!(json(folder, &[&args[..], &["--json"]].concat())["made"], 1);
@@ -222,6 +227,12 @@ fn wrong_words_and_places_are_refused() {
             .contains("no stream `depth`")
     );
     assert!(!folder.join("out").exists());
+    let there = tree(&folder.join("set"));
+    for out in ["set", "set/out/128", "set/../set/train"] {
+        let line = refused(2, folder, &[&PREPARE[..5], &["--out", out]].concat());
+        assert!(line.contains("lies within the dataset"), "{out}: {line}");
+    }
+    assert!(tree(&folder.join("set")) == there && !folder.join("set/out").exists());
     // Two videos that would become one folder.
     file(&folder.join("set/train/run"), "1.gif", "x");
     assert!(refused(2, folder, &PREPARE).contains("cannot become the folders"));

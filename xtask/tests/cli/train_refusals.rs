@@ -48,10 +48,22 @@ fn settings_are_refused_before_a_run_begins() {
         (2, "test.clips=0", "test clips: sampler: "),
         (2, "test.at_once=0", "[test] at_once = 0"),
         (2, "test.crops=4", "crops: 1, 3, 5, 9, 10 or 18 wanted, got 4"),
+        (5, "clip.frames=100000", "training clips: the frames of one take "),
+        (5, "clip.size=1000000", "training clips: the frames of one take "),
+        (5, "augment.short_sides=[32, 1000000]", "training clips: the frames of one take "),
+        (5, "test.size=1000000", "test clips: the frames of one take "),
+        // Of sides that are drawn, the least counts.
+        (2, "augment.short_sides=[20, 400]", "training clips: crop: a frame of 20 x 26 has"),
         // A network with full layers, of clips too small for it.
         (2, "model=c3d", "conv4b: a clip of [4, 28, 28] is too small for this network"),
         (2, "train.epochs=0", "[train] epochs = 0"),
-        (2, "save.every=-1", "[save] every = -1"),
+        (2, "save.every=0", "[save] every = 0: a number of epochs above 0"),
+        (2, "schedule.at=[-1, 2]", "[schedule] at = [-1.0, 2.0]: epochs from 0 on"),
+        (2, "schedule.at=[2, 1]", "ascending, are wanted"),
+        (2, "augment.scales=[1]", "[augment] scales: of crop = \"multi-scale\" only"),
+        (2, "clip.flow=fast", "[clip] flow: r3d-18 sees no flow"),
+        (2, "data.root=set", "marionettes: they are generated"),
+        (2, "data.split=1", "marionettes: they are generated"),
         (2, "schedule.decay=step", "[schedule] at"),
         (2, "train.batch=25", "24 videos make no batch of 25"),
         (3, "data.marionettes.train=11", "1 of 12 classes have no video to learn from: retreat"),
@@ -59,9 +71,25 @@ fn settings_are_refused_before_a_run_begins() {
         let line = line(code, folder, &[change]);
         assert!(line.contains(part), "{change}: {line}");
     }
+    let both = line(2, folder, &["test.whole=true", "test.every=2"]);
+    assert!(both.contains("[test] takes `whole` or `every`, not both"), "{both}");
+    let watched = ["clip.size=20", "augment.short_sides=[32, 40]", "test.size=32", "watch.every=1"];
+    let unwatched = line(2, folder, &watched);
+    assert!(unwatched.contains("watched clips: crop: a frame of 20 x 26 has"), "{unwatched}");
     if cfg!(target_os = "linux") {
         let line = line(5, folder, &["train.batch=100000000"]);
         assert!(line.contains("batches of 100000000 clips of 4x28x28 take "), "{line}");
+    }
+    // How it learns is looked at before its videos are.
+    for (change, part) in [
+        ("train.rate=-1", "rate"),
+        ("train.at_once=0", "at most 0 clips at once"),
+        ("train.clip_norm=0", "gradients cannot be clipped to 0"),
+        ("save.keep=0", "checkpoints: "),
+        ("watch.keep_best=true", "[watch] every: "),
+    ] {
+        let line = line(2, folder, &["data.name=folders", "data.root=nowhere", change]);
+        assert!(line.contains(part), "{change}: {line}");
     }
     // A file where the folder was to be.
     let line = refused(4, folder, &train("tiny.toml/run", &[]));

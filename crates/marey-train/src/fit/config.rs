@@ -60,7 +60,13 @@ pub struct FitConfig {
 }
 
 impl FitConfig {
-    pub(super) fn check(&self) -> Result<()> {
+    /// Refuses settings by which no network can be trained, as [`fit`](crate::fit()) does before its first step.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Config`].
+    pub fn check(&self) -> Result<()> {
+        self.optimizer.check()?;
         self.schedule.check()?;
         self.objective.check()?;
         for clip in [self.clip_grad_norm, self.clip_grad_value].into_iter().flatten() {

@@ -4,7 +4,7 @@ mod folders;
 mod items;
 mod shards;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use anyhow::Context;
@@ -14,7 +14,7 @@ use marey::weights::write_atomically;
 use serde_json::{Value, json};
 
 use crate::cli::{count, size};
-use crate::exit;
+use crate::exit::{self, failure};
 use crate::interrupt;
 use crate::out::{self, counted, note};
 use items::Work;
@@ -40,7 +40,7 @@ pub struct Args {
     /// Which of its streams, rgb or depth [default: the first]
     #[arg(long)]
     stream: Option<String>,
-    /// The folder that all goes to
+    /// The folder that all goes to, outside of ROOT
     #[arg(long, value_name = "DIR")]
     out: PathBuf,
     /// A folder a video, or many videos a file
@@ -100,6 +100,7 @@ pub fn run(args: &Args) -> anyhow::Result<u8> {
         }
     };
     let sets = [(Subset::Train, open(Subset::Train)?), (Subset::Test, open(Subset::Test)?)];
+    refuse_inside(&args.root, &args.out)?;
     let config = PrepareConfig { size: args.size.unwrap_or(Size::Source), quality: args.quality };
     let (begun, work) = (Instant::now(), Work::of(&sets)?);
     std::fs::create_dir_all(&args.out).with_context(|| args.out.display().to_string())?;
@@ -113,6 +114,20 @@ pub fn run(args: &Args) -> anyhow::Result<u8> {
     let done = work.parts().map(make).collect::<anyhow::Result<Vec<Vec<_>>>>()?;
     let done: Vec<Done> = done.into_iter().flatten().collect();
     report(args, &done, begun.elapsed().as_secs_f64())
+}
+
+/// Refuses to write where the dataset is read: what was made would be videos of it.
+fn refuse_inside(root: &Path, out: &Path) -> anyhow::Result<()> {
+    let root = root.canonicalize().with_context(|| root.display().to_string())?;
+    let out = std::path::absolute(out).with_context(|| out.display().to_string())?;
+    // Links are followed as far as there are folders.
+    let there = out.ancestors().find_map(|folder| folder.canonicalize().ok());
+    if there.is_some_and(|there| there.starts_with(&root)) {
+        let (out, root) = (out.display(), root.display());
+        let what = format!("--out {out} lies within the dataset {root}: another folder is wanted");
+        return Err(failure(exit::USAGE, what));
+    }
+    Ok(())
 }
 
 fn report(args: &Args, done: &[Done], seconds: f64) -> anyhow::Result<u8> {

@@ -4,9 +4,10 @@ use std::ops::ControlFlow;
 
 use marey::data::extract::Outcome;
 use marey::data::shards::{Item, Shard, shard_name, write_shard};
-use marey::data::{PrepareConfig, Subset};
+use marey::data::{Error, PrepareConfig, Subset};
 
 use super::{Args, Done, failed};
+use crate::exit::{self, failure};
 use crate::interrupt;
 use crate::out::{self, note};
 
@@ -32,6 +33,11 @@ pub fn make(
             Ok(Outcome::Made(shard)) => done.extend(videos(part, shard, true)),
             Ok(Outcome::There(shard)) => done.extend(videos(part, shard, false)),
             Ok(Outcome::Stopped) => return Err(interrupt::stopped()),
+            // Shards of two kinds beside each other would open as one dataset.
+            Err(error @ Error::Taken { .. }) => {
+                let what = format!("{error} (--force makes it anew)");
+                return Err(failure(exit::CORRUPT, what));
+            }
             Err(error) => {
                 let line = failed(&path, error.into())?;
                 let lost = |item: &Item| Done {
