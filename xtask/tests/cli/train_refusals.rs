@@ -40,7 +40,7 @@ fn settings_are_refused_before_a_run_begins() {
         (2, "train.batch=many", "in `train.batch`: invalid type: string \"many\""),
         (2, "model=r3d", "no model is called `r3d`"),
         (2, "data.name=ucf", "no dataset is called `ucf`"),
-        (2, "data.name=ucf101", "[data] root: "),
+        (2, "data.name=ucf101", "root: where does \"ucf101\" lie?"),
         (2, "width=0.3", "width = 0.3: 1 over a whole number is wanted"),
         (2, "clip.crop=64", "training clips: crop: a frame of 32 x 42 has no part of 64 x 64"),
         (2, "clip.stride=0", "training clips: sampler: "),
