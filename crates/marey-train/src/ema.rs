@@ -79,10 +79,39 @@ pub fn with_averages<T>(
     state: &TrainState,
     f: impl FnOnce() -> Result<T>,
 ) -> Result<T> {
+    exchanged(vars, averages_of(state)?, f)
+}
+
+/// Puts the averages of [`FitConfig::ema`](crate::FitConfig::ema) in the place of the weights they are of, and leaves them there.
+///
+/// # Errors
+///
+/// As [`with_averages`].
+pub fn put_averages(vars: &VarMap, state: &TrainState) -> Result<()> {
+    for (var, average) in pairs(vars, averages_of(state)?)? {
+        var.set(&average.to_device(var.device())?)?;
+    }
+    Ok(())
+}
+
+fn averages_of(state: &TrainState) -> Result<&BTreeMap<String, Tensor>> {
     if state.averages.is_empty() {
         return Err(Error::Config("ema: the run has no averages of its weights".into()));
     }
-    exchanged(vars, &state.averages, f)
+    Ok(&state.averages)
+}
+
+/// Each variable that there is a tensor of, with it.
+fn pairs<'t>(
+    vars: &VarMap,
+    tensors: &'t BTreeMap<String, Tensor>,
+) -> Result<Vec<(Var, &'t Tensor)>> {
+    let mut vars: BTreeMap<String, Var> = sorted(vars).into_iter().collect();
+    let pair = |(name, tensor)| match vars.remove(name) {
+        Some(var) => Ok((var, tensor)),
+        None => Err(Error::Config(format!("ema: `{name}` is not a variable here"))),
+    };
+    tensors.iter().map(pair).collect()
 }
 
 /// [`with_averages`] of any tensors by name.
@@ -91,16 +120,12 @@ pub(crate) fn exchanged<T>(
     tensors: &BTreeMap<String, Tensor>,
     f: impl FnOnce() -> Result<T>,
 ) -> Result<T> {
-    let vars: BTreeMap<String, Var> = sorted(vars).into_iter().collect();
-    if let Some(name) = tensors.keys().find(|name| !vars.contains_key(*name)) {
-        return Err(Error::Config(format!("ema: `{name}` is not a variable here")));
-    }
     let mut own = Vec::new();
     let mut result = Ok(());
-    for (name, tensor) in tensors {
-        let var = &vars[name];
-        own.push((var, var.as_detached_tensor().copy()?));
+    for (var, tensor) in pairs(vars, tensors)? {
+        let kept = var.as_detached_tensor().copy()?;
         result = tensor.to_device(var.device()).and_then(|tensor| var.set(&tensor));
+        own.push((var, kept));
         if result.is_err() {
             break;
         }
@@ -155,6 +180,9 @@ mod tests {
         state.averages.insert("w".into(), Tensor::new(&[5f32], &Device::Cpu).unwrap());
         let inside = with_averages(&vars, &state, || Ok(var.to_vec1::<f32>()?));
         assert_eq!((inside.unwrap(), var.to_vec1::<f32>().unwrap()), (vec![5.], vec![0.]));
+        put_averages(&vars, &state).unwrap();
+        assert_eq!(var.to_vec1::<f32>().unwrap(), [5.]);
+        var.set(&Tensor::new(&[0f32], &Device::Cpu).unwrap()).unwrap();
         let failed = with_averages(&vars, &state, || -> Result<()> { Err(Error::NoVideos) });
         assert!(failed.is_err() && var.to_vec1::<f32>().unwrap() == [0.]);
         state.averages.insert("w".into(), Tensor::new(&[5f32, 6.], &Device::Cpu).unwrap());

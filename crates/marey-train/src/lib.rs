@@ -29,11 +29,11 @@ pub mod watch;
 
 pub use adamw::AdamWConfig;
 pub use average::Average;
-pub use checkpoint::{Checkpoint, CheckpointConfig, Resumed, latest, resume};
+pub use checkpoint::{Checkpoint, CheckpointConfig, Latest, Resumed, latest, resume};
 pub use collective::{Collective, Solo};
 pub use curve::{Curve, Point};
 pub use digest::digest;
-pub use ema::with_averages;
+pub use ema::{put_averages, with_averages};
 pub use error::{Error, Result};
 pub use evaluate::{EvaluateConfig, Evaluation, VideoScore, evaluate, score};
 pub use events::EventWriter;

@@ -13,7 +13,7 @@ use marey::layers::rng::fnv1a;
 use marey::layers::{Network, seeded};
 use marey::train::{
     CheckpointConfig, EvaluateConfig, Evaluation, FitConfig, Objective, Outcome, Parameters,
-    Schedule, SgdConfig, TrainState, Warmup, evaluate, fit, latest, resume,
+    Schedule, SgdConfig, TrainState, Warmup, evaluate, fit, latest,
 };
 use marey::weights::write_atomically;
 use marey::zoo::{self, Model, Sizes};
@@ -170,9 +170,10 @@ impl Trial<'_> {
         folder: &Path,
         fingerprint: &str,
     ) -> anyhow::Result<TrainState> {
-        let mut state = match folder.is_dir() && latest(folder)?.checkpoint.is_some() {
-            true => resume(folder, vars, fingerprint)?.state,
-            false => TrainState::new(fingerprint),
+        let found = if folder.is_dir() { latest(folder)?.checkpoint } else { None };
+        let mut state = match found {
+            Some(checkpoint) => checkpoint.restore(vars, fingerprint)?,
+            None => TrainState::new(fingerprint),
         };
         let steps = self.training.steps;
         if state.step() >= steps {

@@ -12,8 +12,8 @@ use marey::layers::Network;
 use marey::train::checkpoint::BEST;
 use marey::train::collective::{Collective, agree, share};
 use marey::train::{
-    Error, EvaluateConfig, EventWriter, FitConfig, Journal, Outcome, StepReport, TrainState,
-    evaluate, fit, fit_watched, latest, precise_norms, resume, with_averages,
+    Error, EvaluateConfig, EventWriter, FitConfig, Journal, Latest, Outcome, StepReport,
+    TrainState, evaluate, fit, fit_watched, latest, precise_norms, put_averages, resume,
 };
 
 use super::optimisation::fit_config;
@@ -81,23 +81,24 @@ impl Run<'_> {
         if !self.is_first() {
             return Ok(new());
         }
-        if !checkpoints.is_dir() || latest(&checkpoints)?.checkpoint.is_none() {
+        let found = if checkpoints.is_dir() { Some(latest(&checkpoints)?) } else { None };
+        let Some(Latest { checkpoint: Some(checkpoint), damaged }) = found else {
             begin()?;
             return Ok(new());
-        }
-        let resumed = resume(&checkpoints, self.vars, &self.plan.fingerprint);
-        let resumed = resumed.map_err(|error| match error {
+        };
+        let path = checkpoint.path().to_path_buf();
+        let state = checkpoint.restore(self.vars, &self.plan.fingerprint);
+        let state = state.map_err(|error| match error {
             Error::Fingerprint { found, wanted, .. } => {
                 of_another_recipe(self.folder, &found, &wanted)
             }
             error => error.into(),
         })?;
-        for error in &resumed.damaged {
+        for error in &damaged {
             note(format_args!("passed over: {error}"));
         }
-        let (step, path) = (resumed.state.step(), resumed.path.display());
-        note(format_args!("goes on after step {step}: {path}"));
-        Ok(resumed.state)
+        note(format_args!("goes on after step {}: {}", state.step(), path.display()));
+        Ok(state)
     }
 
     fn steps(
@@ -153,14 +154,14 @@ impl Run<'_> {
         state: &TrainState,
     ) -> anyhow::Result<u64> {
         let (recipe, best) = (&self.plan.recipe, checkpoints.join(BEST));
-        let step = if recipe.watch.keep_best && best.exists() {
-            let best = resume(best, self.vars, &self.plan.fingerprint)?.state;
-            self.average(config, &best)?;
-            best.step()
-        } else {
-            self.average(config, state)?;
-            state.step()
+        let best = match recipe.watch.keep_best && best.exists() {
+            true => Some(resume(best, self.vars, &self.plan.fingerprint)?.state),
+            false => None,
         };
+        let state = best.as_ref().unwrap_or(state);
+        if config.ema.is_some() {
+            put_averages(self.vars, state)?;
+        }
         if recipe.train.precise_norms > 0 {
             // The first rank does it alone, of whole batches.
             let (videos, batch) = (self.plan.train.clone(), recipe.train.batch);
@@ -168,25 +169,7 @@ impl Run<'_> {
             let batches = self.batches(&loader, 0)?;
             precise_norms(self.network, batches, recipe.train.precise_norms)?;
         }
-        Ok(step)
-    }
-
-    /// Puts the averages of `state` in the place of the weights, where the run keeps some.
-    fn average(&self, config: &FitConfig, state: &TrainState) -> anyhow::Result<()> {
-        if config.ema.is_none() {
-            return Ok(());
-        }
-        let all = || {
-            let vars = self.vars.data().lock().unwrap_or_else(|poisoned| poisoned.into_inner());
-            let copy = |(name, var): (&String, &candle::Var)| Ok((name.clone(), var.copy()?));
-            vars.iter().map(copy).collect::<candle::Result<Vec<(String, Tensor)>>>()
-        };
-        let averages = with_averages(self.vars, state, || Ok(all()?))?;
-        let vars = self.vars.data().lock().unwrap_or_else(|poisoned| poisoned.into_inner());
-        for (name, average) in averages {
-            vars.get(&name).map_or(Ok(()), |var| var.set(&average))?;
-        }
-        Ok(())
+        Ok(state.step())
     }
 
     /// The batches of this process from number `step` on.
