@@ -45,10 +45,11 @@ pub fn run(args: &Args) -> anyhow::Result<u8> {
     let device = args.device.open()?;
     let network = subject.network(&plan, plan.sizes.classes, &device)?;
     let judged = plan.judged(&*network);
+    let fingerprint = subject.fingerprint(&plan)?;
     let name = format!("eval-{}", plan.clips.slug(&plan.recipe));
     let folder = match &args.out {
         Some(folder) => folder.clone(),
-        None => subject.folder(&plan, &name)?,
+        None => subject.folder(&plan, &name, &fingerprint),
     };
     std::fs::create_dir_all(&folder)
         .with_context(|| format!("{}: cannot make the folder", folder.display()))?;
@@ -58,7 +59,7 @@ pub fn run(args: &Args) -> anyhow::Result<u8> {
         videos: &plan.test,
         clips: &plan.clips,
         config: testing::config(&plan.recipe),
-        fingerprint: subject.fingerprint(&plan)?,
+        fingerprint,
         ledger: folder.join("test.jsonl"),
         device: &device,
     };

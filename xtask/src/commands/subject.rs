@@ -137,16 +137,16 @@ impl Subject {
     }
 
     /// The folder of results called `name`: in that of the run, or in `runs`. Of other videos, weights or clips than the run's it
-    /// has a hash of them in its name.
-    pub fn folder(&self, plan: &Plan, name: &str) -> anyhow::Result<PathBuf> {
+    /// has a hash of them, their `fingerprint`, in its name.
+    pub fn folder(&self, plan: &Plan, name: &str, fingerprint: &str) -> PathBuf {
         let hash = match self.is_own() {
             true => String::new(),
-            false => format!("-{:08x}", fnv1a(&self.fingerprint(plan)?) as u32),
+            false => format!("-{:08x}", fnv1a(fingerprint) as u32),
         };
         let name = format!("{name}{hash}");
-        Ok(match &self.run {
+        match &self.run {
             Some(run) => run.join(name),
             None => PathBuf::from(format!("runs/{}-{name}", plan.model.name)),
-        })
+        }
     }
 }
