@@ -4,12 +4,13 @@ use std::collections::{BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
-use candle::{DType, Tensor};
+use candle::DType;
 use clap::ValueEnum;
 use marey::data::{Subset, layouts};
 use marey::shallow::{LinearSvm, Standard, SvmConfig, l2};
 use marey::train::Metrics;
 use marey::train::metrics::wilson;
+use marey::weights::write_atomically;
 use serde::Serialize;
 
 use crate::exit::{self, failure};
@@ -105,7 +106,7 @@ pub fn run(args: &Args) -> anyhow::Result<u8> {
         all += test.rows.len();
         judged.extend(test.names.clone());
         if let Some(folder) = &args.output {
-            write(&folder.join(format!("scores-{split}.safetensors")), decisions, &test)?;
+            write(&folder.join(format!("scores-{split}.safetensors")), &decisions, &test)?;
         }
         done.push(Split {
             split,
@@ -258,8 +259,7 @@ impl Part {
 
 impl Features {
     fn read(path: &Path) -> anyhow::Result<Self> {
-        let tensors = tensors::read(path)?;
-        let metadata = tensors::metadata(path)?;
+        let (tensors, metadata) = tensors::read_all(path)?;
         let odd = |what: &str| {
             let what = format!("{}: {what}; is it of `features`?", path.display());
             failure(exit::CORRUPT, what)
@@ -319,17 +319,10 @@ impl Features {
     }
 }
 
-fn write(path: &Path, decisions: Vec<Vec<f32>>, test: &Part) -> anyhow::Result<()> {
-    let size = (decisions.len(), decisions.first().map_or(0, Vec::len));
-    let cpu = &candle::Device::Cpu;
-    let labels: Vec<i64> = test.labels.iter().map(|label| i64::from(*label)).collect();
-    let tensors = HashMap::from([
-        ("labels", Tensor::from_vec(labels, size.0, cpu)?),
-        ("logits", Tensor::from_vec(decisions.concat(), size, cpu)?),
-    ]);
-    let names = HashMap::from([("videos".to_string(), serde_json::to_string(&test.names)?)]);
+fn write(path: &Path, decisions: &[Vec<f32>], test: &Part) -> anyhow::Result<()> {
     if let Some(folder) = path.parent() {
         std::fs::create_dir_all(folder).with_context(|| folder.display().to_string())?;
     }
-    Ok(marey::weights::write_atomically(path, &safetensors::serialize(tensors, Some(names))?)?)
+    let bytes = tensors::of_videos("logits", decisions, &test.labels, &test.names)?;
+    Ok(write_atomically(path, &bytes)?)
 }

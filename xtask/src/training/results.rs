@@ -1,13 +1,12 @@
 //! What a test leaves behind: numbers with their protocol, scores, pictures and a page.
 
-use std::collections::HashMap;
 use std::path::Path;
 
-use candle::{Device, Tensor};
 use marey::data::Skipped;
 use marey::data::preview::thumbnails;
 use marey::inspect::plot::{Curve, Matrix};
 use marey::layers::rng::fnv1a;
+use marey::train::average::softmax;
 use marey::train::{Evaluation, TrainState};
 use marey::weights::write_atomically;
 use serde::{Deserialize, Serialize};
@@ -18,6 +17,7 @@ use super::testing::Passed;
 use crate::exit::{self, failure};
 use crate::out::counted;
 use crate::report::{Hard, Page};
+use crate::tensors;
 
 /// What came of a test.
 pub struct Tested {
@@ -179,7 +179,9 @@ pub fn write(
     let matrix = Matrix::new(classes.to_vec(), numbers.confusion.clone())?;
     let title = format!("{} on {}", numbers.model, numbers.dataset);
     let put = |name: &str, bytes: &[u8]| write_atomically(folder.join(name), bytes);
-    put("scores.safetensors", &scores(tested)?)?;
+    let shares = shares(plan, tested);
+    let (labels, names) = (&tested.evaluation.labels, &tested.videos.names);
+    put("scores.safetensors", &tensors::of_videos("scores", &shares, labels, names)?)?;
     put("confusion.svg", matrix.svg(&title).as_bytes())?;
     put("confusion.png", &matrix.png()?)?;
     let series = state.map(Series::of).unwrap_or_default();
@@ -195,7 +197,7 @@ pub fn write(
         ],
         curves: series.curve(plan.model.name).into_iter().collect(),
         confusion: Some(matrix),
-        hardest: hardest(plan, tested)?,
+        hardest: hardest(plan, tested, &shares)?,
         skipped: numbers
             .unreadable
             .iter()
@@ -261,18 +263,16 @@ fn pairs(numbers: &Numbers) -> Vec<(String, String)> {
     pairs.into_iter().filter_map(|(name, value)| Some((name.to_string(), value?))).collect()
 }
 
-/// `scores [N, K]`, `labels [N]`, and the names of the videos as metadata: what `fuse` takes.
-fn scores(tested: &Tested) -> anyhow::Result<Vec<u8>> {
-    let evaluation = &tested.evaluation;
-    let (videos, classes) = (evaluation.scores.len(), evaluation.video.confusion.classes());
-    let labels: Vec<i64> = evaluation.labels.iter().map(|label| i64::from(*label)).collect();
-    let tensors = HashMap::from([
-        ("scores", Tensor::from_vec(evaluation.scores.concat(), (videos, classes), &Device::Cpu)?),
-        ("labels", Tensor::from_vec(labels, videos, &Device::Cpu)?),
-    ]);
-    let names =
-        HashMap::from([("videos".to_string(), serde_json::to_string(&tested.videos.names)?)]);
-    Ok(safetensors::serialize(tensors, Some(names))?)
+/// The scores of the videos `[N][K]`, shares of 1: where logits were averaged, their softmax.
+fn shares(plan: &Plan, tested: &Tested) -> Vec<Vec<f32>> {
+    let scores = &tested.evaluation.scores;
+    match plan.recipe.test.average {
+        Averaged::Softmax => scores.clone(),
+        Averaged::Logits => {
+            let shares = |row: &Vec<f32>| softmax(row).into_iter().map(|share| share as f32);
+            scores.iter().map(|row| shares(row).collect()).collect()
+        }
+    }
 }
 
 /// What was recorded of a run's steps.
@@ -304,10 +304,10 @@ impl Series {
 const SHOWN: (usize, usize) = (8, 6);
 
 /// The videos whose own class has the least score, with frames spread over them.
-fn hardest(plan: &Plan, tested: &Tested) -> anyhow::Result<Vec<Hard>> {
+fn hardest(plan: &Plan, tested: &Tested, shares: &[Vec<f32>]) -> anyhow::Result<Vec<Hard>> {
     let evaluation = &tested.evaluation;
-    let own = |i: usize| evaluation.scores[i][evaluation.labels[i] as usize];
-    let mut order: Vec<usize> = (0..evaluation.scores.len()).collect();
+    let own = |i: usize| shares[i][evaluation.labels[i] as usize];
+    let mut order: Vec<usize> = (0..shares.len()).collect();
     let answer = |i: usize| marey::train::metrics::argmax(&evaluation.scores[i]);
     order.retain(|i| answer(*i) != evaluation.labels[*i] as usize);
     order.sort_by(|a, b| own(*a).total_cmp(&own(*b)));

@@ -48,7 +48,11 @@ fn eval_is_the_test_of_the_run_and_others() {
     // What its name does not say is in the hash after it.
     let entries = std::fs::read_dir(folder.join("run")).unwrap().flatten();
     let mut names = entries.map(|entry| entry.file_name().into_string().unwrap());
-    assert!(names.any(|name| name.starts_with("eval-wholex1-logits-")));
+    let logits = names.find(|name| name.starts_with("eval-wholex1-logits-")).unwrap();
+    // Scores are shares whatever was averaged: they are fused, and count the same videos as right.
+    let file = format!("run/{logits}/scores.safetensors");
+    let fused = json(folder, &["fuse", &file, "--rule", "mean", "--json"]);
+    assert_eq!(fused["top1"], whole["top1"]);
     let args = ["eval", "run", "--set", "test.whole=true", "--clips", "2", "--out", "two"];
     done(folder, &args);
     assert!(bytes(folder, "two/scores.safetensors") == same);
